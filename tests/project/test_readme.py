@@ -1,0 +1,62 @@
+"""Every command that the README shows runs, in its order, on raw folders in the data sets' true layouts."""
+
+import os
+import re
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from smearprep import synthetic
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def commands(text):
+    """The lines that begin with `$ ` in the console blocks."""
+    blocks = re.findall(r"^```console\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """A folder as the README's reader has it: the raw data sets side by side."""
+    folder = tmp_path_factory.mktemp("desk")
+    synthetic.write_all_idb1(folder / "ALL_IDB1")
+    synthetic.write_bccd(folder / "BCCD")
+    synthetic.write_raabin(folder / "RAABIN_WBC")
+    return folder
+
+
+def test_every_command_runs(desk):
+    """One test, because the later commands use what the earlier ones wrote."""
+    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
+    shown = commands(README)
+    assert shown
+    for command in shown:
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=desk,
+            env={**os.environ, "PATH": path},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+def test_every_make_target_it_names_exists():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = set(re.findall(r"^make (\w+)$", README, flags=re.MULTILINE))
+    assert named == {"demo", "test"}
+    assert all(re.search(rf"^{target}:", makefile, flags=re.MULTILINE) for target in named)
+
+
+def test_every_link_to_a_file_leads_somewhere():
+    local = [target for target in re.findall(r"\]\(([^)]+)\)", README) if "://" not in target]
+    assert local
+    assert all((ROOT / target).exists() for target in local)
