@@ -1,0 +1,1 @@
+"""smearprep: from raw blood-smear images to a prepared set."""

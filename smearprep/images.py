@@ -1,0 +1,290 @@
+"""Image files: read a header, decode to (H, W, 3) uint8 RGB, encode, write atomically.
+
+What the formats of this field really hold is brought to one form: grey, palette, 16-bit, alpha and
+CMYK images become 8-bit RGB. The EXIF orientation is applied only if the caller's frame says so.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smearprep.errors import DataError, OutputError, RecipeError
+from smearprep.records import View
+
+os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what OpenCV cannot read, we say ourselves
+
+RGB = NDArray[np.uint8]
+SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
+MAX_PIXELS = 250_000_000
+"""Images of more pixels are refused from the header alone (a decompression bomb, or a whole slide)."""
+
+ImageFormat = Literal["jpg", "png"]
+_TRANSPOSED = (5, 6, 7, 8)  # EXIF orientations that swap width and height (EXIF 2.32, tag 0x0112)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What an image file says of itself, read without decoding its pixels.
+
+    Args:
+        size: (width, height) of the stored pixel grid, in px.
+        mode: Pillow's mode: "RGB", "L", "P", "RGBA", "I;16", "CMYK", ...
+        format: "JPEG", "PNG", "TIFF", "BMP", "WEBP".
+        orientation: EXIF orientation, 1..8 (1 = as stored).
+    """
+
+    size: tuple[int, int]
+    mode: str
+    format: str
+    orientation: int = 1
+
+    def oriented_size(self, oriented: bool) -> tuple[int, int]:
+        """(width, height) in px of the image as shown (True) or as stored (False)."""
+        return self.size[::-1] if oriented and self.orientation in _TRANSPOSED else self.size
+
+
+def probe(path: Path, data: bytes | None = None) -> Header:
+    """Read an image's header.
+
+    Args:
+        path: The file.
+        data: Its bytes, if they are already read.
+
+    Raises:
+        DataError: Not an image, an empty file, or more than `MAX_PIXELS` px.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of large or odd files; we decide ourselves
+            with Image.open(path if data is None else io.BytesIO(data)) as image:
+                header = Header(
+                    size=image.size,
+                    mode=image.mode,
+                    format=str(image.format),
+                    orientation=_orientation(image.getexif().get(0x0112, 1)),
+                )
+    except Image.DecompressionBombError:
+        raise DataError(path, f"its header states far more than {MAX_PIXELS:,} pixels; left alone") from None
+    except UnidentifiedImageError:
+        empty = not (path.stat().st_size if data is None else len(data))
+        what = "is empty (0 bytes)" if empty else "is not an image that can be read"
+        raise DataError(path, what) from None
+    except FileNotFoundError:
+        raise DataError(path, "is not there") from None
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise DataError(path, f"cannot be read as an image ({error})") from None
+    width, height = header.size
+    if width * height > MAX_PIXELS:
+        raise DataError(
+            path, f"is {width}x{height} px; images of more than {MAX_PIXELS:,} pixels are not read at once"
+        )
+    return header
+
+
+def _orientation(value: object) -> int:
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def read(path: Path, oriented: bool = True) -> RGB:
+    """Read an image file: `decode` of its bytes."""
+    return decode(read_bytes(path), path, oriented)
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's bytes.
+
+    Raises:
+        DataError: It is not there or cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise DataError(path, "is not there") from None
+    except OSError as error:
+        raise DataError(path, f"cannot be read ({error.strerror})") from None
+
+
+def decode(data: bytes, path: Path, oriented: bool = True) -> RGB:
+    """Decode an image.
+
+    16-bit values are scaled to 8 bit by 255/65535; grey is repeated in three channels; alpha is left
+    out, the colours below it kept.
+
+    Args:
+        data: The file's bytes.
+        path: Its name, for messages.
+        oriented: Apply the EXIF orientation.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        DataError: Not an image, too large, truncated or damaged.
+    """
+    import cv2
+
+    header = probe(path, data)
+    check_complete(data, header, path)
+    if header.format == "JPEG" and header.mode in ("RGB", "L"):
+        image = _decode_jpeg(data)
+    elif header.mode in ("RGB", "L", "1", "P", "RGBA", "LA") and header.format in ("PNG", "BMP", "TIFF"):
+        flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    else:
+        image = _decode_rare(data, path)
+    if image is None or image.shape[1::-1] != header.size:
+        raise DataError(path, "its pixels cannot be decoded; the file is damaged")
+    return _orient(image, header.orientation) if oriented else np.ascontiguousarray(image)
+
+
+def check_complete(data: bytes, header: Header, path: Path) -> None:
+    """Find a JPEG or PNG file that ends before its end marker.
+
+    Decoders fill the missing rows with grey in silence.
+
+    Raises:
+        DataError: The file is truncated.
+    """
+    if header.format == "JPEG":
+        # An end marker inside an embedded thumbnail lies before the last start of scan.
+        complete = data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")
+    elif header.format == "PNG":
+        complete = b"IEND" in data[-64:]
+    else:
+        complete = True
+    if not complete:
+        raise DataError(path, f"is truncated: the {header.format} file ends before its end marker")
+
+
+def _decode_jpeg(data: bytes) -> RGB | None:
+    """Decode a grey or YCbCr JPEG; simplejpeg, where installed, gives the same pixels sooner."""
+    try:
+        import simplejpeg
+    except ModuleNotFoundError:
+        import cv2
+
+        flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+        return cv2.imdecode(np.frombuffer(data, np.uint8), flags)  # type: ignore[return-value]
+    try:
+        return simplejpeg.decode_jpeg(data, "RGB", strict=False)  # type: ignore[no-any-return]
+    except ValueError:
+        return None
+
+
+def _decode_rare(data: bytes, path: Path) -> RGB:
+    """Decode by Pillow what OpenCV would change on its own terms: CMYK, 16 bit, float, WebP."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data)) as image:
+                if image.mode.startswith(("I", "F")):
+                    return _grey_to_rgb(np.asarray(image), path)
+                return np.array(image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise DataError(path, f"its pixels cannot be decoded ({error})") from None
+
+
+def _grey_to_rgb(grey: NDArray[np.generic], path: Path) -> RGB:
+    """16-bit grey (H, W) as (H, W, 3) uint8."""
+    values = grey.astype(np.float64)
+    if values.min() < 0 or values.max() > 65535:
+        raise DataError(path, "holds values beyond 16 bit; export it as an 8-bit or 16-bit image")
+    return np.repeat(np.rint(values * (255 / 65535)).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def _orient(image: RGB, orientation: int) -> RGB:
+    """Apply an EXIF orientation (EXIF 2.32, tag 0x0112) to a stored pixel grid."""
+    if orientation in (5, 6, 7, 8):
+        image = image.transpose(1, 0, 2)
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    return np.ascontiguousarray(image)
+
+
+# ---------------------------------------------------------------- views and files
+
+
+def show(image: RGB, view: View) -> RGB:
+    """The pixels of a View: crop, zero-fill beyond the image, resize.
+
+    Shrinking averages over pixel areas, enlarging is bilinear.
+
+    Args:
+        image: (H, W, 3) uint8.
+        view: Window and canvas.
+
+    Returns:
+        (canvas height, canvas width, 3) uint8; a copy.
+    """
+    x, y, w, h = view.window
+    height, width = image.shape[:2]
+    left, top, right, bottom = max(x, 0), max(y, 0), min(x + w, width), min(y + h, height)
+    if (left, top, right, bottom) == (x, y, x + w, y + h):
+        canvas = np.ascontiguousarray(image[y : y + h, x : x + w])
+    else:
+        canvas = np.zeros((h, w, 3), np.uint8)
+        if left < right and top < bottom:
+            canvas[top - y : bottom - y, left - x : right - x] = image[top:bottom, left:right]
+    if not view.is_resized:
+        return canvas
+    import cv2
+
+    shrinks = view.size[0] <= w and view.size[1] <= h
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(canvas, view.size, interpolation=how)  # type: ignore[return-value]
+
+
+def encode(image: RGB, format: ImageFormat, quality: int = 95) -> bytes:
+    """Encode an image.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        format: "jpg" (4:4:4, no chroma lost to subsampling) or "png".
+        quality: JPEG quality, 1..100.
+
+    Raises:
+        RecipeError: Unknown format or quality.
+    """
+    import cv2
+
+    if format not in ("jpg", "png") or not 1 <= quality <= 100:
+        raise RecipeError(f"image format {format!r} quality {quality}: use jpg with 1..100, or png")
+    if format == "jpg":
+        options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+        options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    else:
+        options = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+    done, buffer = cv2.imencode(f".{format}", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    if not done:
+        raise RecipeError(f"an image of shape {image.shape} cannot be encoded as {format}")
+    return buffer.tobytes()
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all: temporary name, then rename.
+
+    Raises:
+        OutputError: No space, no permission, or a folder in the way.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(data)
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from None
