@@ -1,0 +1,18 @@
+"""The typer application. Nothing heavy is imported here: `--help` is to answer at once."""
+
+from __future__ import annotations
+
+import typer
+
+from smearprep.cli import converting, demo, looking, preparing
+
+app = typer.Typer(
+    name="smearprep",
+    help="From raw blood-smear images to a prepared COCO set: inspect, tile, pad, split, convert, prepare, check.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for register in (looking.register, preparing.register, converting.register, demo.register):
+    register(app)

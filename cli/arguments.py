@@ -1,0 +1,61 @@
+"""Arguments that several commands share, and how their short forms are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Raw = Annotated[Path, typer.Argument(help="A folder of raw data.")]
+Out = Annotated[Path, typer.Argument(help="The folder to write.")]
+DatasetName = Annotated[
+    str | None, typer.Option("--dataset", help="What the folder holds; default: recognised by itself.")
+]
+Options = Annotated[
+    list[str] | None,
+    typer.Option("--option", metavar="KEY=VALUE", help="An option of the data set. Repeatable."),
+]
+Map = Annotated[
+    list[str] | None, typer.Option("--map", metavar="OLD=NEW", help="Give a label another name. Repeatable.")
+]
+Category = Annotated[
+    list[str] | None,
+    typer.Option("--category", help="Keep only this category, in this order. Repeatable; default: all."),
+]
+Size = Annotated[str | None, typer.Option("--resize", metavar="N or WxH", help="Size of every output, in px.")]
+MinVisible = Annotated[
+    float, typer.Option(min=0, max=1, help="Leave out cells of which less than this share is inside.")
+]
+Format = Annotated[str, typer.Option("--format", help="jpg, png, or auto: jpg from jpg, else png.")]
+Quality = Annotated[int, typer.Option(min=1, max=100, help="JPEG quality.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Images worked on at a time; default: one a core.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Plan and tell; write nothing.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first problem instead of leaving it out.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what another recipe has written there.")]
+
+
+def parse_options(entries: Sequence[str] | None) -> dict[str, Any]:
+    """`["min_area={WBC: 900}", "exif=stored"]` as a dict; values are read as YAML.
+
+    Raises:
+        RecipeError: An entry without `=`, or broken YAML.
+    """
+    from smearprep.recipes import parse_entries
+
+    return parse_entries(entries or ())
+
+
+def parse_map(entries: Sequence[str] | None) -> dict[str, str]:
+    """`["Truck=RBC"]` as a dict."""
+    from smearprep.cells import parse_label_map
+
+    return parse_label_map(entries or ())
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """"550" or "640x480" as (width, height) in px."""
+    from smearprep.recipes import parse_size
+
+    return None if text is None else parse_size(text)

@@ -1,0 +1,34 @@
+"""The demo command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from smearprep.cli import arguments as args
+from smearprep.cli.output import Json, Progress, run
+
+if TYPE_CHECKING:
+    from smearprep.findings import Summary
+
+
+def demo(
+    out: args.Out,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other smears.")] = 0,
+    workers: args.Workers = None,
+    as_json: Json = False,
+) -> None:
+    """Do the whole job on smears that smearprep draws itself: nothing is downloaded."""
+
+    def job(progress: Progress) -> Summary:
+        from smearprep.demo import demo
+
+        return demo(out, seed, workers, progress)
+
+    run(job, as_json)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's command."""
+    app.command()(demo)

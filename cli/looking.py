@@ -1,0 +1,46 @@
+"""Commands that look and write nothing: datasets, inspect, check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from smearprep.cli.arguments import DatasetName, Options, parse_options
+from smearprep.cli.output import Json, run
+
+
+def datasets(as_json: Json = False) -> None:
+    """List the data sets that are read, where to get them, and on what terms."""
+    from smearprep.inspecting import datasets_summary
+
+    run(lambda progress: datasets_summary(), as_json)
+
+
+def inspect(
+    raw: Annotated[Path, typer.Argument(help="A folder of raw data.")],
+    dataset: DatasetName = None,
+    option: Options = None,
+    as_json: Json = False,
+) -> None:
+    """Tell what is in a raw folder, and what is wrong with it."""
+    from smearprep.inspecting import inspect
+
+    run(lambda progress: inspect(raw, dataset, parse_options(option)), as_json)
+
+
+def check(
+    prepared: Annotated[Path, typer.Argument(help="A prepared set, or another set in COCO's layout.")],
+    as_json: Json = False,
+) -> None:
+    """Check a prepared set: files, sizes, ids, outlines, counts, digests, leaks. Exit status 1 if it does not hold."""
+    from smearprep.checking import check
+
+    run(lambda progress: check(prepared, progress), as_json)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    for command in (datasets, inspect, check):
+        app.command()(command)

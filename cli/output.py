@@ -1,0 +1,145 @@
+"""What every command does around its one call: progress, summary, messages, exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from smearprep.findings import Finding, Summary
+
+Progress = Callable[[int, int], None]
+Job = Callable[[Progress], "Summary"]
+
+DONE, PROBLEMS, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+_MOST_FINDINGS = 5  # of one kind, on the terminal; --json has them all
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
+
+
+def run(job: Job, as_json: bool) -> None:
+    """Run a command's one call and tell what it did.
+
+    Exit status: 0 done; 1 the data has problems; 2 wrong usage or unusable input; 130 interrupted.
+
+    Args:
+        job: Given a progress callback, returns the summary.
+        as_json: Print the machine-readable summary instead of tables.
+    """
+    from smearprep.errors import SmearprepError
+
+    try:
+        with _progress_bar() as progress:
+            summary = job(progress)
+        if as_json:
+            from smearprep.jsonfiles import dump_json
+
+            sys.stdout.write(dump_json(summary.as_dict(), pretty=True).decode())
+        else:
+            _print_summary(summary)
+        sys.stdout.flush()
+    except SmearprepError as error:
+        _say(f"error: {error}")
+        raise typer.Exit(UNUSABLE) from None
+    except KeyboardInterrupt:
+        _say("interrupted; give the same command again to go on")
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:  # the reader, such as `head`, has what it wanted
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(DONE) from None
+    raise typer.Exit(PROBLEMS if summary.has_problems else DONE)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Progress]:
+    """A bar on standard error that comes with the first call; none where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("images", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+# ---------------------------------------------------------------- tables for people
+
+
+def _print_summary(summary: Summary) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=False)
+    if summary.counts:
+        _table(console, summary.command, [_spaced(summary.counts)])
+    for title, rows in summary.tables.items():
+        _table(console, title, rows)
+    if summary.by_category:
+        _table(console, "cells", [dict(summary.by_category)])
+    if summary.by_subset:
+        _table(console, "subsets", [{"subset": name, **row} for name, row in summary.by_subset.items()])
+    _print_findings(console, summary.findings)
+    if summary.output:
+        console.print(f"written to {summary.output}", markup=False)
+    if summary.next_step:
+        console.print(f"next: {summary.next_step}", markup=False)
+
+
+def _spaced(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key.replace("_", " "): value for key, value in row.items()}
+
+
+def _table(console: Console, title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """One table; a single row of many numbers is printed as name and number, line by line."""
+    from rich.table import Table
+    from rich.text import Text
+
+    if len(rows) == 1 and not any(isinstance(value, str) for value in rows[0].values()):
+        rows = [{title: key, "": value} for key, value in rows[0].items()]
+    table = Table(title=None, box=None, pad_edge=False, header_style="bold")
+    if not rows or title not in rows[0]:
+        console.print(Text(title, style="bold"))
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    for key in keys:
+        number = all(isinstance(row.get(key, 0), int | float) for row in rows)
+        table.add_column(Text(key), justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_shown(row.get(key, ""))) for key in keys))
+    console.print(table)
+    console.print()
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+def _print_findings(console: Console, findings: Sequence[Finding]) -> None:
+    """The findings, kind by kind, the first few of each."""
+    from rich.text import Text
+
+    kinds = dict.fromkeys(finding.kind for finding in findings)
+    for kind in sorted(kinds, key=lambda kind: not any(f.kind == kind and f.is_problem for f in findings)):
+        own = [finding for finding in findings if finding.kind == kind]
+        console.print(Text(f"{kind.replace('_', ' ')} ({len(own)})", style="bold"))
+        for finding in own[:_MOST_FINDINGS]:
+            place = " ".join(part for part in (finding.file, finding.id) if part)
+            console.print(Text(f"  {place}: {finding.what}" if place else f"  {finding.what}"))
+        if len(own) > _MOST_FINDINGS:
+            console.print(f"  ... and {len(own) - _MOST_FINDINGS:,} more; --json lists them all")
+    if findings:
+        console.print()

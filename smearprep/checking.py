@@ -1,0 +1,275 @@
+"""Does a prepared set hold? Files, sizes, ids, geometry, counts, digests, and no smear in two subsets."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import shapely
+
+from smearprep.errors import DataError, LayoutError
+from smearprep.findings import Finding, Summary, count_kinds
+from smearprep.images import probe
+from smearprep.jsonfiles import read_json
+from smearprep.prepare import MANIFEST
+from smearprep.rendering import Progress
+
+_TOLERANCE = 1e-6  # px, and relative for areas: what summing floats in another order may change
+
+
+def check(out: Path, progress: Progress | None = None) -> Summary:
+    """Check a prepared set, or any set in COCO's layout (then without digests and counts).
+
+    Args:
+        out: The set's folder, with `annotations/instances_<subset>.json` and `images/<subset>/`.
+        progress: Told of images checked, of all.
+
+    Returns:
+        The summary; every finding names a file and an id. `has_problems` tells whether the set holds.
+
+    Raises:
+        LayoutError: No set is there.
+    """
+    files = sorted((out / "annotations").glob("instances_*.json"))
+    if not files:
+        raise LayoutError(f"{out}: is no prepared set; looked for annotations/instances_*.json in it")
+    findings: list[Finding] = []
+    manifest = _manifest(out, findings)
+    digests = {**_mapping(manifest, "images"), **_mapping(manifest, "annotations")}
+    seen = _Seen()
+    loaded = [(path, _load(path, f"annotations/{path.name}", findings)) for path in files]
+    total, done = sum(len(coco["images"]) for _, coco in loaded), 0
+    for path, coco in loaded:
+        subset = path.stem.removeprefix("instances_")
+        name = f"annotations/{path.name}"
+        seen.files.add(name)
+        findings += _check_digest(out, name, digests)
+        for image in coco["images"]:
+            findings += _check_image(out, subset, name, image, digests, seen)
+            done += 1
+            if progress:
+                progress(done, total)
+        findings += _check_annotations(name, subset, coco, seen)
+    findings += _check_leaks(seen)
+    if manifest:
+        findings += _check_manifest(manifest, digests, seen)
+    return _summary(out, seen, findings)
+
+
+class _Seen:
+    """What has come by so far, over all subsets."""
+
+    def __init__(self) -> None:
+        self.image_ids: set[Any] = set()
+        self.annotation_ids: set[Any] = set()
+        self.files: set[str] = set()
+        self.categories: dict[str, list[tuple[Any, Any]]] = {}
+        self.subsets: dict[str, dict[str, set[str]]] = {
+            what: defaultdict(set) for what in ("smear", "source", "content")
+        }
+        self.images: Counter[str] = Counter()
+        self.cells: Counter[str] = Counter()
+        self.by_category: Counter[str] = Counter()
+
+
+def _manifest(out: Path, findings: list[Finding]) -> Mapping[str, Any] | None:
+    if not (out / MANIFEST).is_file():
+        what = "there is no manifest: digests and counts cannot be checked"
+        if (out / ".smearprep").is_dir():
+            what = "the preparation has not come to its end; run `smearprep prepare` again to finish it"
+            findings.append(Finding("corrupt", what, MANIFEST))
+        else:
+            findings.append(Finding("note", what, MANIFEST))
+        return None
+    try:
+        manifest = read_json(out / MANIFEST)
+    except DataError as error:
+        findings.append(Finding("corrupt", error.what, MANIFEST))
+        return None
+    if not isinstance(manifest, dict):
+        findings.append(Finding("corrupt", "is no manifest of a prepared set", MANIFEST))
+        return None
+    return manifest
+
+
+def _mapping(data: Mapping[str, Any] | None, key: str) -> Mapping[str, Any]:
+    value = (data or {}).get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _load(path: Path, name: str, findings: list[Finding]) -> dict[str, list[dict[str, Any]]]:
+    """A COCO file's three lists; what is not a list of objects becomes an empty one and a finding."""
+    try:
+        data = read_json(path)
+    except DataError as error:
+        findings.append(Finding("corrupt", error.what, name))
+        data = {}
+    out: dict[str, list[dict[str, Any]]] = {}
+    for key in ("images", "annotations", "categories"):
+        rows = data.get(key) if isinstance(data, dict) else None
+        if not isinstance(rows, list) or not all(isinstance(row, dict) and "id" in row for row in rows):
+            findings.append(Finding("corrupt", f"its {key!r} is no list of objects with ids", name))
+            rows = []
+        out[key] = rows
+    return out
+
+
+# ---------------------------------------------------------------- images
+
+
+def _check_digest(out: Path, name: str, digests: Mapping[str, Any], id_: str = "") -> Iterator[Finding]:
+    if name not in digests:
+        if digests:
+            yield Finding("corrupt", "is not listed in the manifest", name, id_)
+    elif sha256((out / name).read_bytes()).hexdigest() != digests[name]:
+        yield Finding("corrupt", "has been changed since it was written: its digest is another", name, id_)
+
+
+def _check_image(
+    out: Path, subset: str, coco: str, image: Mapping[str, Any], digests: Mapping[str, Any], seen: _Seen
+) -> Iterator[Finding]:
+    """One image record, and its file."""
+    id_ = f"image {image['id']}"
+    if image["id"] in seen.image_ids:
+        yield Finding("corrupt", f"image id {image['id']} is used twice", coco, id_)
+    seen.image_ids.add(image["id"])
+    seen.images[subset] += 1
+    for what in ("smear", "source"):
+        if what in image:
+            seen.subsets[what][str(image[what])].add(subset)
+    file_name = str(image.get("file_name", ""))
+    parts = PurePosixPath(file_name)
+    if not file_name or parts.is_absolute() or ".." in parts.parts:
+        yield Finding("corrupt", f"file_name {file_name!r} does not lie inside the set", coco, id_)
+        return
+    name = f"images/{subset}/{file_name}"
+    if name in seen.files:
+        yield Finding("corrupt", f"two images share the file {name}", coco, id_)
+    seen.files.add(name)
+    try:
+        header = probe(out / name)
+    except DataError as error:
+        kind = "corrupt" if (out / name).exists() else "missing_image"
+        yield Finding(kind, error.what, name, id_)
+        return
+    stated = (image.get("width"), image.get("height"))
+    if header.oriented_size(True) != stated:
+        what = f"is {header.size[0]}x{header.size[1]} px, but {coco} states {stated[0]}x{stated[1]}"
+        yield Finding("size_mismatch", what, name, id_)
+    yield from _check_digest(out, name, digests, id_)
+    if name in digests:
+        seen.subsets["content"][str(digests[name])].add(subset)
+
+
+# ---------------------------------------------------------------- annotations
+
+
+def _check_annotations(
+    name: str, subset: str, coco: Mapping[str, list[dict[str, Any]]], seen: _Seen
+) -> Iterator[Finding]:
+    sizes = {image["id"]: (image.get("width"), image.get("height")) for image in coco["images"]}
+    labels = {row["id"]: str(row.get("name")) for row in coco["categories"]}
+    seen.categories[name] = sorted(labels.items())
+    if len({tuple(rows) for rows in seen.categories.values()}) > 1:
+        yield Finding("corrupt", "its categories differ from those of the other subsets", name)
+    for annotation in coco["annotations"]:
+        id_ = f"annotation {annotation['id']}"
+        if annotation["id"] in seen.annotation_ids:
+            yield Finding("corrupt", f"annotation id {annotation['id']} is used twice", name, id_)
+        seen.annotation_ids.add(annotation["id"])
+        seen.cells[subset] += 1
+        size = sizes.get(annotation.get("image_id"))
+        if size is None:
+            yield Finding("corrupt", f"its image {annotation.get('image_id')} is not listed", name, id_)
+        elif annotation.get("category_id") not in labels:
+            yield Finding("corrupt", f"its category {annotation.get('category_id')} is not listed", name, id_)
+        else:
+            seen.by_category[labels[annotation["category_id"]]] += 1
+            try:
+                faults = list(_faults(annotation, size))
+            except (TypeError, ValueError, KeyError, IndexError) as error:
+                faults = [f"its numbers cannot be read ({type(error).__name__}: {error})"]
+            for what in faults:
+                yield Finding("corrupt", what, name, id_)
+
+
+def _faults(annotation: Mapping[str, Any], size: tuple[Any, Any]) -> Iterator[str]:
+    """What is wrong with one annotation's geometry."""
+    x, y, w, h = (float(v) for v in annotation["bbox"])
+    box, limit = np.array([x, y, x + w, y + h]), np.array([*size, *size], float)
+    slack = _TOLERANCE * max(limit.max(), 1)
+    if not np.isfinite(box).all() or (box < -slack).any() or (box > limit + slack).any():
+        yield f"its box {annotation['bbox']} reaches beyond the {size[0]}x{size[1]} image"
+        return
+    is_point = bool(annotation.get("keypoints"))
+    if not is_point and (w <= 0 or h <= 0):
+        yield f"its box {annotation['bbox']} has no area"
+        return
+    shape = annotation.get("segmentation")
+    if isinstance(shape, dict):
+        bounds, area = _run_length_extent(shape, size)
+    elif shape:
+        rings = [np.asarray(ring, float).reshape(-1, 2) for ring in shape]
+        polygons = np.array([shapely.Polygon(ring) for ring in rings], dtype=object)
+        if not shapely.is_valid(polygons).all():
+            yield "its outline crosses itself"
+        bounds, area = shapely.total_bounds(polygons), float(shapely.area(polygons).sum())
+    else:
+        bounds, area = box, w * h
+    if np.abs(bounds - box).max() > slack:
+        yield f"its box {annotation['bbox']} is not that of its outline, {bounds.round(3).tolist()} (xyxy)"
+    if abs(float(annotation["area"]) - area) > _TOLERANCE * max(area, 1):
+        yield f"its area is stated as {annotation['area']}, its outline has {area}"
+
+
+def _run_length_extent(shape: Mapping[str, Any], size: tuple[Any, Any]) -> tuple[Any, float]:
+    """Box (xyxy) and area of a run-length mask."""
+    from pycocotools import mask
+
+    height, width = shape["size"]
+    if (width, height) != tuple(size):
+        raise ValueError(f"its mask is {width}x{height}, its image {size[0]}x{size[1]}")
+    counts = shape["counts"]
+    coded: Any = mask.frPyObjects(dict(shape), height, width) if isinstance(counts, list) else dict(shape)
+    x, y, w, h = mask.toBbox(coded)
+    return np.array([x, y, x + w, y + h]), float(mask.area(coded))
+
+
+# ---------------------------------------------------------------- the whole
+
+
+def _check_leaks(seen: _Seen) -> Iterator[Finding]:
+    names = {"smear": "smear", "source": "raw image", "content": "image content (digest)"}
+    for what, groups in seen.subsets.items():
+        for key, subsets in sorted(groups.items()):
+            # A raw image in two subsets is told as its smear, where that is known.
+            told = what == "source" and len(seen.subsets["smear"]) > 0
+            if len(subsets) > 1 and not told:
+                where = " and ".join(sorted(subsets))
+                yield Finding("leak", f"the {names[what]} {key} lies in {where}", "annotations", key)
+
+
+def _check_manifest(manifest: Mapping[str, Any], digests: Mapping[str, Any], seen: _Seen) -> Iterator[Finding]:
+    for subset, row in _mapping(manifest, "by_subset").items():
+        for what, counted in (("images", seen.images), ("cells", seen.cells)):
+            stated = row.get(what) if isinstance(row, dict) else None
+            if stated != counted[subset]:
+                text = f"states {stated} {what} in {subset}, the set has {counted[subset]}"
+                yield Finding("corrupt", text, MANIFEST, subset)
+    for name in sorted(set(digests) - seen.files):
+        yield Finding("corrupt", "is listed in the manifest, but the set does not have it", name)
+
+
+def _summary(out: Path, seen: _Seen, findings: list[Finding]) -> Summary:
+    by_subset = {name: {"images": seen.images[name], "cells": seen.cells[name]} for name in seen.images}
+    counts = {
+        "images": sum(seen.images.values()),
+        "cells": sum(seen.cells.values()),
+        "smears": len(seen.subsets["smear"]),
+        **count_kinds(findings),
+    }
+    return Summary("check", str(out), counts, dict(seen.by_category), by_subset, tuple(findings))

@@ -1,0 +1,131 @@
+"""Recipe + raw sets -> Plan: which views there are, what they are called, which subset each goes to."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import PurePosixPath
+
+from smearprep.cells import relabel, relabel_names
+from smearprep.errors import RecipeError
+from smearprep.findings import Finding
+from smearprep.recipes import Recipe, Source
+from smearprep.records import Plan, PlannedView, RawSet, Sample, View, ViewCell
+from smearprep.splitting import Split, Unit, assign
+from smearprep.tiling import show_cells
+
+UNSPLIT = "all"
+"""The one subset of a set that is not split."""
+
+_Shown = tuple[Sample, View, tuple[ViewCell, ...]]
+
+
+def plan(recipe: Recipe, raw: Sequence[tuple[Source, RawSet]]) -> Plan:
+    """Plan a prepared set: geometry only, no pixel is read.
+
+    Args:
+        recipe: What to do.
+        raw: Of each source of the recipe, its raw set.
+
+    Returns:
+        The plan; its findings begin with those of the raw sets.
+
+    Raises:
+        RecipeError: A category that no data set has, two raw folders with the same images, or too few
+            smears to fill the subsets.
+    """
+    categories = _categories(recipe, raw)
+    findings: list[Finding] = []
+    shown: list[tuple[_Shown, str]] = []  # with the data set's name
+    for source, raw_set in raw:
+        findings += raw_set.findings
+        samples = _chosen(recipe, source, raw_set, categories, findings)
+        shaping = recipe.shaping(source)
+        shown += [
+            ((sample, view, cells), raw_set.dataset)
+            for sample in samples
+            for view, cells in show_cells(sample, shaping)
+        ]
+    names = _names([sample for (sample, _, _), _ in shown])
+    subsets = _subsets(recipe.split, shown)
+    views = [
+        PlannedView(sample, view, _view_name(names[sample.source], sample, view), subset, cells)
+        for ((sample, view, cells), _), subset in zip(shown, subsets, strict=True)
+    ]
+    return Plan(tuple(views), categories, tuple(findings))
+
+
+def _categories(recipe: Recipe, raw: Sequence[tuple[Source, RawSet]]) -> tuple[str, ...]:
+    """The recipe's categories, or all of its data sets in their order; each must exist."""
+    known = {source.labels.get(name, name): None for source, raw_set in raw for name in raw_set.categories}
+    wanted = recipe.categories or tuple(known)
+    kept = [name for source in recipe.sources if source.tile for name in source.tile.keep_categories]
+    for name in (*recipe.categories, *kept):
+        if name not in known or name not in wanted:
+            raise RecipeError(
+                f"recipe {recipe.name}: category {name!r} is in none of its data sets; there are "
+                f"{', '.join(known) or 'none'}"
+            )
+    return wanted
+
+
+def _chosen(
+    recipe: Recipe, source: Source, raw_set: RawSet, categories: tuple[str, ...], findings: list[Finding]
+) -> Iterator[Sample]:
+    """The samples of a raw set that the recipe takes, with mapped labels and only its categories."""
+    wanted = set(categories)
+    due = wanted & {source.labels.get(name, name) for name in raw_set.categories}
+    for sample in raw_set.samples:
+        annotated = relabel_names(sample.annotated, source.labels)
+        missing = sorted(due - annotated)
+        if missing and recipe.unknown == "leave_out":
+            what = f"nobody looked for {', '.join(missing)} in this image; left out"
+            findings.append(Finding("not_annotated", what, sample.source))
+            continue
+        cells = tuple(cell for cell in relabel(sample.cells, source.labels) if cell.label in wanted)
+        yield replace(sample, cells=cells, annotated=annotated & wanted)
+
+
+def _names(samples: Iterable[Sample]) -> dict[str, str]:
+    """A file name stem for each source, in plain ASCII; two of one stem get a mark of their source."""
+    stems: dict[str, set[str]] = defaultdict(set)
+    for sample in samples:
+        stem = re.sub(r"[^A-Za-z0-9.-]+", "_", PurePosixPath(sample.source).stem).strip("_") or "image"
+        stems[stem].add(sample.source)
+    alike = Counter(stem.casefold() for stem in stems for _ in stems[stem])
+    return {
+        source: stem if alike[stem.casefold()] == 1 else f"{stem}-{sha256(source.encode()).hexdigest()[:8]}"
+        for stem, sources in stems.items()
+        for source in sources
+    }
+
+
+def _view_name(stem: str, sample: Sample, view: View) -> str:
+    x, y, w, h = view.window
+    shows_all = x <= 0 and y <= 0 and x + w >= sample.size[0] and y + h >= sample.size[1]
+    return stem if shows_all else f"{stem}_x{x:04d}_y{y:04d}"
+
+
+def _subsets(split: Split | None, shown: Sequence[tuple[_Shown, str]]) -> list[str]:
+    """The subset of each view. Every data set is split on its own, so that each has its shares."""
+    if split is None:
+        return [UNSPLIT] * len(shown)
+    by_smear = split.by == "smear"
+    keys = [
+        (dataset, sample.smear if by_smear else f"{sample.source} {view.window}")
+        for (sample, view, _), dataset in shown
+    ]
+    sizes = Counter(keys)
+    cells: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    official: dict[tuple[str, str], str | None] = {}
+    for key, ((sample, _, view_cells), _) in zip(keys, shown, strict=True):
+        cells[key].update(c.cell.label for c in view_cells)
+        official[key] = official.get(key) or sample.subset
+    chosen: dict[tuple[str, str], str] = {}
+    for dataset in dict.fromkeys(dataset for _, dataset in shown):
+        units = [Unit(key[1], sizes[key], cells[key], official[key]) for key in sizes if key[0] == dataset]
+        chosen |= {(dataset, key): subset for key, subset in assign(units, split).items()}
+    return [chosen[key] for key in keys]

@@ -1,0 +1,233 @@
+"""Plan -> image files: each source image is decoded once, all its views are written, and a killed run goes on.
+
+A source's work is described by a `RenderTask`; what it wrote is a `Rendered`. Finished work is noted in a
+journal beside the images, so that a second run writes only what is missing or is not what it should be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from itertools import groupby, islice
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+
+from smearprep.errors import DataError, OutputError
+from smearprep.images import ImageFormat, decode, encode, probe, read_bytes, show, write_atomic
+from smearprep.recipes import ImageFiles
+from smearprep.records import Plan, PlannedView, View
+
+Progress = Callable[[int, int], None]
+"""Called with how much is done, of how much."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderTask:
+    """All views of one source image.
+
+    Args:
+        path: The source image.
+        source: What outputs call it.
+        oriented: Whether its EXIF orientation is applied.
+        size: (width, height) in px that the plan was made for.
+        views: Output path relative to the set, and View.
+        format: "jpg" or "png".
+        quality: Of jpg.
+    """
+
+    path: Path
+    source: str
+    oriented: bool
+    size: tuple[int, int]
+    views: tuple[tuple[str, View], ...]
+    format: ImageFormat
+    quality: int
+
+    @property
+    def key(self) -> str:
+        """A digest of what is to be done, without where the source lies on this machine."""
+        views = [(name, view.window, view.size) for name, view in self.views]
+        parts = (self.source, self.oriented, self.size, views, self.format, self.quality)
+        return sha256(orjson.dumps(parts)).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What became of a task.
+
+    Args:
+        key: The task's.
+        source: The task's.
+        sha256: Digest of the source file.
+        outputs: Output path -> digest; empty if the source could not be used.
+        error: Why not, or "".
+    """
+
+    key: str
+    source: str
+    sha256: str
+    outputs: Mapping[str, str]
+    error: str = ""
+
+
+def image_path(planned: PlannedView, files: ImageFiles) -> str:
+    """Where an image of a prepared set lies, relative to the set."""
+    return f"images/{planned.subset}/{planned.name}.{files.format_of(planned.sample.path)}"
+
+
+def tasks(plan: Plan, files: ImageFiles) -> Iterator[RenderTask]:
+    """One task a source image, in the plan's order."""
+    for _, group in groupby(plan.views, key=lambda planned: planned.sample.source):
+        views = list(group)
+        sample = views[0].sample
+        outputs = tuple((image_path(planned, files), planned.view) for planned in views)
+        format = files.format_of(sample.path)
+        yield RenderTask(
+            sample.path, sample.source, sample.oriented, sample.size, outputs, format, files.quality
+        )
+
+
+def render(
+    work: Sequence[RenderTask],
+    out: Path,
+    executor: Executor,
+    journal: Path,
+    known: Mapping[str, Rendered],
+    in_flight: int = 4,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> list[Rendered]:
+    """Do all tasks on an executor.
+
+    Args:
+        work: The tasks.
+        out: The prepared set's folder.
+        executor: Threads, processes, a cluster: any `concurrent.futures.Executor`.
+        journal: A file to which each finished task is appended.
+        known: What earlier runs finished, by task key (see `read_journal`).
+        in_flight: How many tasks are handed out at a time, so that memory stays flat.
+        strict: Stop at the first source that cannot be used.
+        progress: Told of images done, of all.
+
+    Returns:
+        One result a task, in the tasks' order whatever the executor did.
+
+    Raises:
+        OutputError: The output folder cannot be written.
+        DataError: With `strict`, a source that cannot be used.
+    """
+    results: dict[str, Rendered] = {}
+    total, done = sum(len(task.views) for task in work), 0
+    size = {task.source: len(task.views) for task in work}
+    if progress:
+        progress(0, total)
+    with _append(journal) as note:
+        for result in _run(executor, work, out, known, in_flight):
+            if strict and result.error:
+                raise DataError(result.source, result.error)
+            results[result.source] = result
+            if not result.error and result.key not in known:
+                note.write(orjson.dumps(asdict(result), option=orjson.OPT_APPEND_NEWLINE))
+                note.flush()
+            done += size[result.source]
+            if progress:
+                progress(done, total)
+    return [results[task.source] for task in work]
+
+
+def _append(journal: Path) -> BinaryIO:
+    try:
+        journal.parent.mkdir(parents=True, exist_ok=True)
+        return journal.open("ab")
+    except OSError as error:
+        raise OutputError(f"{journal.parent}: cannot be written ({error.strerror})") from None
+
+
+def _run(
+    executor: Executor, work: Iterable[RenderTask], out: Path, known: Mapping[str, Rendered], in_flight: int
+) -> Iterator[Rendered]:
+    """Results as they come; at most `in_flight` tasks are out at a time, none after an error."""
+    queue = iter(work)
+    pending: set[Future[Rendered]] = set()
+    try:
+        while True:
+            for task in islice(queue, in_flight - len(pending)):
+                pending.add(executor.submit(render_source, task, out, known.get(task.key)))
+            if not pending:
+                return
+            finished, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in finished:
+                yield future.result()
+    finally:
+        for future in pending:
+            future.cancel()
+
+
+def render_source(task: RenderTask, out: Path, earlier: Rendered | None = None) -> Rendered:
+    """Write all views of one source image: one read, one decode.
+
+    Args:
+        task: What to write.
+        out: The prepared set's folder.
+        earlier: What an earlier run noted; if source and outputs still have these digests, nothing is
+            written.
+
+    Returns:
+        The digests; or the reason why the source cannot be used, which is not an error of the run.
+
+    Raises:
+        OutputError: An output cannot be written.
+    """
+    try:
+        data = read_bytes(task.path)
+        digest = sha256(data).hexdigest()
+        if earlier is not None and earlier.sha256 == digest and _is_there(out, earlier.outputs):
+            return earlier
+        return Rendered(task.key, task.source, digest, _write_views(task, data, out))
+    except DataError as error:
+        for name, _ in task.views:  # what an earlier run made of it, when it could still be read
+            (out / name).unlink(missing_ok=True)
+        return Rendered(task.key, task.source, "", {}, error.what)
+
+
+def _write_views(task: RenderTask, data: bytes, out: Path) -> dict[str, str]:
+    header = probe(task.path, data)
+    if header.oriented_size(task.oriented) != task.size:
+        raise DataError(task.path, f"was {task.size[0]}x{task.size[1]} px when the plan was made; it has changed")
+    image = decode(data, task.path, task.oriented)
+    plain = header.mode == "RGB" and (header.orientation == 1)
+    same_format = {"JPEG": "jpg", "PNG": "png"}.get(header.format) == task.format
+    outputs = {}
+    for name, view in task.views:
+        whole = view == View((0, 0, *task.size), task.size)
+        # An untouched image of the right kind is copied byte for byte: nothing is lost to a second encoding.
+        copied = whole and plain and same_format
+        encoded = data if copied else encode(show(image, view), task.format, task.quality)
+        write_atomic(out / name, encoded)
+        outputs[name] = sha256(encoded).hexdigest()
+    return outputs
+
+
+def _is_there(out: Path, outputs: Mapping[str, str]) -> bool:
+    try:
+        return all(sha256((out / name).read_bytes()).hexdigest() == digest for name, digest in outputs.items())
+    except OSError:
+        return False
+
+
+def read_journal(journal: Path) -> dict[str, Rendered]:
+    """What earlier, perhaps killed, runs finished: task key -> result. A torn last line is passed over."""
+    out: dict[str, Rendered] = {}
+    if not journal.is_file():
+        return out
+    for line in journal.read_bytes().splitlines():
+        try:
+            result = Rendered(**orjson.loads(line))
+        except (orjson.JSONDecodeError, TypeError):
+            continue
+        out[result.key] = result
+    return out

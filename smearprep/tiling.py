@@ -1,0 +1,168 @@
+"""Samples -> Views: which windows of an image are shown, and which cells they show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from smearprep.errors import RecipeError
+from smearprep.geometry import Shapes, clip
+from smearprep.records import Sample, View, ViewCell
+from smearprep.windows import Anchor, Edge, Window, counting_grid, grid, padded, square
+
+Keep = Literal["all", "any", "centroid", "whole", "uncut"]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """How an image is cut into windows.
+
+    Args:
+        size: (width, height) of a tile in px, without its margin.
+        stride: Along x and y, in px.
+        edge: At the right and lower border: "shift" the last window back, "pad" it with zeros, or
+            "drop" what does not fit.
+        margin: Context in px on all four sides of each tile.
+        grid: "sliding", or "counting" for the counting paper's 188-in / 100-out grid (size, stride,
+            edge and margin are then given by the paper).
+        keep: Which windows are kept: "all"; "any" that show a part of a cell; "centroid", that hold
+            a cell's centroid; "whole", that show at least one whole cell; "uncut", that do and cut none.
+        keep_categories: The categories that `keep` looks at; none named: all.
+    """
+
+    size: tuple[int, int] = (512, 512)
+    stride: tuple[int, int] = (256, 256)
+    edge: Edge = "shift"
+    margin: int = 0
+    grid: Literal["sliding", "counting"] = "sliding"
+    keep: Keep = "all"
+    keep_categories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pad:
+    """How an image is padded with zeros.
+
+    Args:
+        to: (width, height) in px, or "square".
+        anchor: Where the image lies on the canvas.
+    """
+
+    to: tuple[int, int] | Literal["square"] = "square"
+    anchor: Anchor = "top-left"
+
+
+@dataclass(frozen=True)
+class Shaping:
+    """Pad, then tile, then resize: all of it one View per window.
+
+    Args:
+        pad: Zero-padding of the whole image, or None.
+        tile: Cutting into windows, or None for one window that shows all.
+        resize: (width, height) of each output in px, or None to keep the window's size.
+        min_visible: Cells of which less than this share of their area is inside are left out of a
+            window (0: any visible part counts).
+    """
+
+    pad: Pad | None = None
+    tile: Tile | None = None
+    resize: tuple[int, int] | None = None
+    min_visible: float = 0.2
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_visible <= 1:
+            raise RecipeError(f"min_visible {self.min_visible} must lie between 0 and 1")
+
+
+def views(size: tuple[int, int], shaping: Shaping) -> list[View]:
+    """The Views of an image of (width, height) px, row by row.
+
+    Raises:
+        RecipeError: The image is larger than the canvas it is to be padded to, or bad tile numbers.
+    """
+    base: Window = (0, 0, *size)
+    if shaping.pad is not None:
+        to, anchor = shaping.pad.to, shaping.pad.anchor
+        base = square(size, anchor) if to == "square" else padded(size, to, anchor)
+    windows = [base] if shaping.tile is None else _tile_windows(base, shaping.tile)
+    return [View(window, shaping.resize or window[2:]) for window in windows]
+
+
+def _tile_windows(base: Window, tile: Tile) -> list[Window]:
+    if tile.grid == "counting":
+        cut = counting_grid(base[2:])
+    else:
+        cut = grid(base[2:], tile.size, tile.stride, tile.edge, tile.margin)
+    return [(x + base[0], y + base[1], w, h) for x, y, w, h in cut]
+
+
+def show_cells(sample: Sample, shaping: Shaping) -> Iterator[tuple[View, tuple[ViewCell, ...]]]:
+    """The kept Views of a sample with the cells that each shows.
+
+    Args:
+        sample: Its cells lie inside its image.
+        shaping: Pad, tile, resize, keep rule.
+
+    Yields:
+        (view, cells), row by row; cells in the sample's order, clipped, in canvas px.
+    """
+    shapes: Shapes = np.array([cell.shape for cell in sample.cells], dtype=object)
+    bounds, area = shapely.bounds(shapes).reshape(-1, 4), shapely.area(shapes)
+    tile = shaping.tile
+    rule: Keep = tile.keep if tile else "all"
+    counted = np.array(
+        [not (tile and tile.keep_categories) or c.label in tile.keep_categories for c in sample.cells], bool
+    )
+    centroids = shapely.get_coordinates(shapely.centroid(shapes)) if rule == "centroid" else np.empty((0, 2))
+    for view in views(sample.size, shaping):
+        x, y, w, h = view.window
+        window = (x, y, x + w, y + h)
+        near = np.flatnonzero((bounds[:, :2] <= window[2:]).all(axis=1) & (bounds[:, 2:] >= window[:2]).all(axis=1))
+        parts = clip(shapes[near], window)
+        seen = np.array([part is not None for part in parts], bool)
+        near, parts = near[seen], parts[seen]
+        visible = _visible(shapely.area(parts), area[near])
+        looked_at = counted[near]
+        if rule == "centroid":
+            inside = ((centroids >= window[:2]) & (centroids < window[2:])).all(axis=1)
+            kept = bool((inside & counted).any())
+        else:
+            kept = _is_kept(rule, visible[looked_at])
+        if kept:
+            enough = visible >= shaping.min_visible
+            yield view, _view_cells(sample, view, near[enough], parts[enough], visible[enough])
+
+
+def _visible(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Share of each cell's area that is inside; 1 for points, exactly 1 for whole cells."""
+    return np.minimum(np.divide(part, whole, out=np.ones_like(part), where=whole > 0), 1.0)
+
+
+def _is_kept(rule: Keep, visible: NDArray[np.float64]) -> bool:
+    """Does a window pass the keep rule, given the visible shares of the cells that count?"""
+    if rule == "all":
+        return True
+    if rule == "any":
+        return len(visible) > 0
+    whole = visible >= 1
+    return bool(whole.any() and (rule == "whole" or whole.all()))
+
+
+def _view_cells(
+    sample: Sample, view: View, index: NDArray[np.intp], parts: Shapes, visible: NDArray[np.float64]
+) -> tuple[ViewCell, ...]:
+    if not len(index):
+        return ()
+    moved = parts
+    if view.window[:2] != (0, 0) or view.is_resized:
+        (x, y), scale = view.window[:2], view.scale
+        moved = shapely.transform(parts, lambda xy: (xy - (x, y)) * scale)
+    return tuple(
+        ViewCell(sample.cells[i], i, shape, share)
+        for i, shape, share in zip(index.tolist(), moved, visible.tolist(), strict=True)
+    )
