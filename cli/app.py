@@ -8,7 +8,7 @@ from smearprep.cli import converting, demo, looking, preparing
 
 app = typer.Typer(
     name="smearprep",
-    help="From raw blood-smear images to a prepared COCO set: inspect, tile, pad, split, convert, prepare, check.",
+    help="From raw blood-smear images to a prepared COCO set.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

@@ -24,7 +24,7 @@ Category = Annotated[
     list[str] | None,
     typer.Option("--category", help="Keep only this category, in this order. Repeatable; default: all."),
 ]
-Size = Annotated[str | None, typer.Option("--resize", metavar="N or WxH", help="Size of every output, in px.")]
+Size = Annotated[str | None, typer.Option("--resize", metavar="N or WxH", help="Size of every output in px.")]
 MinVisible = Annotated[
     float, typer.Option(min=0, max=1, help="Leave out cells of which less than this share is inside.")
 ]
@@ -32,7 +32,7 @@ Format = Annotated[str, typer.Option("--format", help="jpg, png, or auto: jpg fr
 Quality = Annotated[int, typer.Option(min=1, max=100, help="JPEG quality.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Images worked on at a time; default: one a core.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Plan and tell; write nothing.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first problem instead of leaving it out.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first problem; do not leave it out.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what another recipe has written there.")]
 
 
@@ -55,7 +55,7 @@ def parse_map(entries: Sequence[str] | None) -> dict[str, str]:
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:
-    """"550" or "640x480" as (width, height) in px."""
+    """ "550" or "640x480" as (width, height) in px."""
     from smearprep.recipes import parse_size
 
     return None if text is None else parse_size(text)

@@ -15,7 +15,7 @@ def convert(
     markup: Annotated[list[Path], typer.Argument(help="Annotation files, or folders of them.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The COCO file to write.")],
     map_: args.Map = None,
-    from_: Annotated[str | None, typer.Option("--from", help="The format; default: recognised by content.")] = None,
+    from_: Annotated[str | None, typer.Option("--from", help="The format; default: by content.")] = None,
     images: Annotated[
         Path | None, typer.Option(help="Where the images lie, for formats that store no name or size.")
     ] = None,
@@ -25,7 +25,7 @@ def convert(
     strict: args.Strict = False,
     as_json: Json = False,
 ) -> None:
-    """Convert pathologists' outlines, and other annotations, to COCO."""
+    """Convert outlines and other annotations to COCO."""
     from smearprep.converting import convert
 
     run(

@@ -19,7 +19,7 @@ def demo(
     workers: args.Workers = None,
     as_json: Json = False,
 ) -> None:
-    """Do the whole job on smears that smearprep draws itself: nothing is downloaded."""
+    """Do the whole job on smears drawn by smearprep itself."""
 
     def job(progress: Progress) -> Summary:
         from smearprep.demo import demo

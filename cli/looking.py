@@ -12,7 +12,7 @@ from smearprep.cli.output import Json, run
 
 
 def datasets(as_json: Json = False) -> None:
-    """List the data sets that are read, where to get them, and on what terms."""
+    """List the data sets that are read, and their terms."""
     from smearprep.inspecting import datasets_summary
 
     run(lambda progress: datasets_summary(), as_json)
@@ -34,7 +34,10 @@ def check(
     prepared: Annotated[Path, typer.Argument(help="A prepared set, or another set in COCO's layout.")],
     as_json: Json = False,
 ) -> None:
-    """Check a prepared set: files, sizes, ids, outlines, counts, digests, leaks. Exit status 1 if it does not hold."""
+    """Check a prepared set; exit status 1 if it does not hold.
+
+    Looks at files, sizes, ids, outlines, counts, digests, and smears in two subsets.
+    """
     from smearprep.checking import check
 
     run(lambda progress: check(prepared, progress), as_json)

@@ -24,7 +24,7 @@ def tile(
     ] = None,
     edge: Annotated[
         str,
-        typer.Option(help="At the border: shift the last window back, pad it with zeros, or drop what does not fit."),
+        typer.Option(help="At the border: shift the last window back, pad with zeros, or drop what is over."),
     ] = "shift",
     margin: Annotated[int, typer.Option(min=0, help="Context in px on all four sides of each window.")] = 0,
     grid: Annotated[
@@ -54,7 +54,7 @@ def tile(
     force: args.Force = False,
     as_json: Json = False,
 ) -> None:
-    """Cut images into windows, with their cells, as a COCO set."""
+    """Cut images into windows, with their cells."""
 
     def job(progress: Progress) -> Summary:
         from smearprep.recipes import parse_tile
@@ -89,7 +89,7 @@ def pad(
     force: args.Force = False,
     as_json: Json = False,
 ) -> None:
-    """Pad images with zeros, to square by default, with their cells, as a COCO set."""
+    """Pad images with zeros, to square by default."""
 
     def job(progress: Progress) -> Summary:
         from smearprep.recipes import parse_pad
@@ -126,7 +126,7 @@ def split(
     force: args.Force = False,
     as_json: Json = False,
 ) -> None:
-    """Divide images into training, validation and test, smear by smear, as a COCO set."""
+    """Divide images into train, val and test, smear by smear."""
 
     def job(progress: Progress) -> Summary:
         from smearprep.recipes import parse_split
@@ -147,16 +147,16 @@ def prepare(
     out: Annotated[Path | None, typer.Argument(help="The folder to write.")] = None,
     raw: Annotated[
         list[str] | None,
-        typer.Option(metavar="FOLDER or NAME=FOLDER", help="A folder of raw data the recipe needs. Repeatable."),
+        typer.Option(metavar="FOLDER or NAME=FOLDER", help="A folder of raw data. Repeatable."),
     ] = None,
-    show: Annotated[bool, typer.Option("--show", help="Print the recipe's YAML, to copy and change it.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print the recipe, to copy and change.")] = False,
     workers: args.Workers = None,
     dry_run: args.DryRun = False,
     strict: args.Strict = False,
     force: args.Force = False,
     as_json: Json = False,
 ) -> None:
-    """Load, tile or pad, resize, split and write a set, as a recipe says."""
+    """Do all that a recipe says: a whole prepared set."""
     if show:
         _show(recipe)
         return

@@ -15,7 +15,7 @@ from smearprep.errors import DataError, LayoutError
 from smearprep.findings import Finding, Summary, count_kinds
 from smearprep.images import probe
 from smearprep.jsonfiles import read_json
-from smearprep.prepare import MANIFEST
+from smearprep.output_folder import MANIFEST, STATE
 from smearprep.rendering import Progress
 
 _TOLERANCE = 1e-6  # px, and relative for areas: what summing floats in another order may change
@@ -79,7 +79,7 @@ class _Seen:
 def _manifest(out: Path, findings: list[Finding]) -> Mapping[str, Any] | None:
     if not (out / MANIFEST).is_file():
         what = "there is no manifest: digests and counts cannot be checked"
-        if (out / ".smearprep").is_dir():
+        if (out / STATE).is_dir():
             what = "the preparation has not come to its end; run `smearprep prepare` again to finish it"
             findings.append(Finding("corrupt", what, MANIFEST))
         else:
@@ -253,7 +253,9 @@ def _check_leaks(seen: _Seen) -> Iterator[Finding]:
                 yield Finding("leak", f"the {names[what]} {key} lies in {where}", "annotations", key)
 
 
-def _check_manifest(manifest: Mapping[str, Any], digests: Mapping[str, Any], seen: _Seen) -> Iterator[Finding]:
+def _check_manifest(
+    manifest: Mapping[str, Any], digests: Mapping[str, Any], seen: _Seen
+) -> Iterator[Finding]:
     for subset, row in _mapping(manifest, "by_subset").items():
         for what, counted in (("images", seen.images), ("cells", seen.cells)):
             stated = row.get(what) if isinstance(row, dict) else None

@@ -28,9 +28,7 @@ Kind = Literal[
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
 
-PROBLEMS: frozenset[str] = frozenset(
-    {"unreadable", "missing_image", "size_mismatch", "corrupt", "leak"}
-)
+PROBLEMS: frozenset[str] = frozenset({"unreadable", "missing_image", "size_mismatch", "corrupt", "leak"})
 """Kinds that turn the exit status to 1: something the user gave or made is lost, wrong or leaking."""
 
 

@@ -18,6 +18,7 @@ FloatArray = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Shapes = NDArray[np.object_]  # of shapely geometries
 Fault = Literal["", "repaired", "zero_area", "invalid"]
+_FARTHEST = 1e9  # px: no image reaches there, and far beyond it areas overflow
 
 
 # ---------------------------------------------------------------- outlines as drawn
@@ -37,28 +38,29 @@ def outlines_to_shapes(
 
     Returns:
         Of each outline, the shape or None, and its fault: "" (none), "repaired" (it crossed itself),
-        "zero_area" or "invalid" (fewer than 3 points, NaN or infinite coordinates); the last two have
-        no shape.
+        "zero_area" or "invalid" (fewer than 3 points, or a coordinate that is NaN or beyond 1e9 px); the
+        last two have no shape.
     """
     count = np.asarray(lengths, dtype=np.intp)
     owner = np.repeat(np.arange(len(count)), count)
     usable = count >= 3
-    usable[owner[~np.isfinite(xy).all(axis=1)]] = False
-    keep = usable[owner]
+    near = np.abs(xy) <= _FARTHEST  # NaN is not <= anything
+    if not near.all():
+        usable[owner[~near.all(axis=1)]] = False
+    faults: list[Fault] = ["" if u else "invalid" for u in usable.tolist()]
+    shapes = np.full(len(count), None, dtype=object)
     index = np.flatnonzero(usable)
-    ring = (np.cumsum(usable) - 1)[owner[keep]]
-    polygons = shapely.polygons(shapely.linearrings(xy[keep], indices=ring)) if len(index) else []
-    shapes: list[Polygon | MultiPolygon | None] = [None] * len(count)
-    faults: list[Fault] = ["invalid"] * len(count)
-    valid, area = shapely.is_valid(polygons).tolist(), shapely.area(polygons).tolist()
-    ends = np.cumsum(count)
-    for n, i in enumerate(index.tolist()):
-        if valid[n] and area[n]:
-            shapes[i], faults[i] = polygons[n], ""
-        else:
+    if len(index):
+        kept = slice(None) if len(index) == len(count) else usable[owner]
+        ring = (np.cumsum(usable) - 1)[owner[kept]]
+        polygons: Any = shapely.polygons(shapely.linearrings(xy[kept], indices=ring))
+        sound = shapely.is_valid(polygons) & (shapely.area(polygons) > 0)
+        shapes[index[sound]] = polygons[sound]
+        ends = np.cumsum(count)
+        for i in index[~sound]:
             shapes[i] = _enclosed(xy[ends[i] - count[i] : ends[i]])
             faults[i] = "zero_area" if shapes[i] is None else "repaired"
-    return shapes, faults
+    return shapes.tolist(), faults
 
 
 def _enclosed(ring: FloatArray) -> Polygon | MultiPolygon | None:

@@ -28,7 +28,9 @@ def read_json(path: Path) -> Any:
     try:  # the slower reader knows NaN and a byte-order mark, and says where it stopped
         return json.loads(data.decode("utf-8-sig"))
     except json.JSONDecodeError as error:
-        raise DataError(path, f"broken JSON at line {error.lineno}, column {error.colno}: {error.msg}") from None
+        raise DataError(
+            path, f"broken JSON at line {error.lineno}, column {error.colno}: {error.msg}"
+        ) from None
     except UnicodeDecodeError as error:
         raise DataError(path, f"is not UTF-8 text (byte {error.start})") from None
     except RecursionError:

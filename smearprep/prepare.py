@@ -1,41 +1,30 @@
 """The main job in one function: raw folders and a recipe -> a prepared COCO set.
 
-    OUT/  images/{train,val,test}/<name>.{jpg,png}
-          annotations/instances_{train,val,test}.json
-          manifest.json
+OUT/  images/{train,val,test}/<name>.{jpg,png}
+annotations/instances_{train,val,test}.json
+manifest.json
 """
 
 from __future__ import annotations
 
 import os
-import platform
-import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path, PurePosixPath
-from typing import Any
-
-import orjson
+from pathlib import Path
 
 from smearprep import datasets
 from smearprep.datasets.loading import LoadOptions
-from smearprep.errors import DataError, OutputError, RecipeError
+from smearprep.errors import DataError, RecipeError
 from smearprep.findings import Finding, Summary, count_kinds
-from smearprep.formats.coco import CocoWriter
-from smearprep.jsonfiles import read_json, write_json
-from smearprep.planning import UNSPLIT, plan
+from smearprep.output_folder import journal, keep_apart, open_output, plan_digest, tidy
+from smearprep.planning import plan
 from smearprep.recipes import Recipe, Source
-from smearprep.records import Plan, PlannedView, RawSet
-from smearprep.rendering import Progress, Rendered, RenderTask, image_path, read_journal, render, tasks
-from smearprep.splitting import SUBSETS
-
-MANIFEST = "manifest.json"
-_STATE = ".smearprep"  # of a run that is under way: its plan's digest, and the journal
+from smearprep.records import Plan, RawSet
+from smearprep.rendering import Progress, Rendered, render, tasks
+from smearprep.set_files import subsets_of, write_annotations, write_manifest
 
 
 def prepare(
@@ -77,7 +66,7 @@ def prepare(
         OutputError: The output folder holds something else, or cannot be written.
         DataError: With `strict`, the first problem.
     """
-    _keep_apart([root for _, root in roots], out)
+    keep_apart([root for _, root in roots], out)
     raw = load_sources(recipe, roots)
     the_plan = plan(recipe, raw)
     _stop_at_problem(the_plan.findings, strict)
@@ -87,17 +76,17 @@ def prepare(
     if dry_run:
         return _summary(command, None, recipe, the_plan, samples)
     work = list(tasks(the_plan, recipe.images))
-    digest = _plan_digest(recipe, work)
-    known = _open_output(out, digest, work, force)
+    digest = plan_digest(recipe, work)
+    known = open_output(out, digest, work, force)
     with _executor(executor, workers) as (pool, in_flight):
-        results = render(work, out, pool, out / _STATE / "journal", known, in_flight, strict, progress)
+        results = render(work, out, pool, journal(out), known, in_flight, strict, progress)
     the_plan = _without_failed(the_plan, results)
     if not the_plan.views:
         raise RecipeError(f"recipe {recipe.name}: no image could be read. {_told(the_plan.findings)}")
     summary = _summary(command, out, recipe, the_plan, samples)
-    annotations = _write_annotations(the_plan, recipe, out)
-    _write_manifest(recipe, digest, results, annotations, summary, out)
-    _tidy(out)
+    annotations = write_annotations(the_plan, recipe, out)
+    write_manifest(recipe, digest, results, annotations, summary, out)
+    tidy(out)
     return summary
 
 
@@ -156,84 +145,7 @@ def _told(findings: Sequence[Finding]) -> str:
     return f"Found: {told or 'no images that pass the keep rule'}.{first}"
 
 
-# ---------------------------------------------------------------- the output folder
-
-
-def _keep_apart(roots: Sequence[Path], out: Path) -> None:
-    """Refuse to write into raw data, or above it."""
-    target = out.resolve()
-    for root in roots:
-        raw = root.resolve()
-        if target == raw or target.is_relative_to(raw) or raw.is_relative_to(target):
-            raise OutputError(f"{out}: lies within the raw folder {root}, or holds it; choose another folder")
-
-
-def _plan_digest(recipe: Recipe, work: Sequence[RenderTask]) -> str:
-    return sha256(orjson.dumps([recipe.as_dict(), [task.key for task in work]])).hexdigest()
-
-
-def _open_output(out: Path, digest: str, work: Sequence[RenderTask], force: bool) -> dict[str, Rendered]:
-    """Make the output folder ready, and tell what earlier runs have finished in it.
-
-    Raises:
-        OutputError: It holds something else and `force` is not set, or it cannot be written.
-    """
-    state = out / _STATE
-    try:
-        found = _found_plan(out)
-        if found is not None and found != digest:
-            if not force:
-                raise OutputError(
-                    f"{out}: holds a set from another recipe, other raw data or another version; "
-                    "choose another folder, or replace it with --force"
-                )
-            for name in ("images", "annotations", _STATE):
-                shutil.rmtree(out / name, ignore_errors=True)
-            (out / MANIFEST).unlink(missing_ok=True)
-        elif found is None and not force and out.is_dir() and any(out.iterdir()):
-            raise OutputError(f"{out}: is not empty; choose another folder, or write into it with --force")
-        known = {**_from_manifest(out, work), **read_journal(state / "journal")}
-        state.mkdir(parents=True, exist_ok=True)
-        (state / "plan").write_text(digest, encoding="ascii")
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be written ({error.strerror or error})") from None
-    return known
-
-
-def _found_plan(out: Path) -> str | None:
-    """The digest of the plan that was rendered, or is being rendered, to a folder; "" if unreadable."""
-    state = out / _STATE / "plan"
-    if state.is_file():
-        return state.read_text(encoding="ascii", errors="replace")
-    if not (out / MANIFEST).is_file():
-        return None
-    try:
-        return str(read_json(out / MANIFEST)["plan"])
-    except (DataError, KeyError, TypeError):
-        return ""
-
-
-def _from_manifest(out: Path, work: Sequence[RenderTask]) -> dict[str, Rendered]:
-    """What a finished run has written, so that running it again writes only what is missing."""
-    try:
-        manifest = read_json(out / MANIFEST)
-        inputs, images = dict(manifest["inputs"]), dict(manifest["images"])
-    except (DataError, KeyError, TypeError, ValueError):
-        return {}
-    known = {}
-    for task in work:
-        outputs = {name: images[name] for name, _ in task.views if name in images}
-        if len(outputs) == len(task.views) and task.source in inputs:
-            known[task.key] = Rendered(task.key, task.source, inputs[task.source], outputs)
-    return known
-
-
-def _tidy(out: Path) -> None:
-    """Remove what a run leaves beside its result: the journal, and temporary files of killed runs."""
-    shutil.rmtree(out / _STATE, ignore_errors=True)
-    for folder in (out / "images", out / "annotations"):
-        for left in folder.rglob(".*.part"):
-            left.unlink(missing_ok=True)
+# ---------------------------------------------------------------- the run
 
 
 @contextmanager
@@ -253,9 +165,6 @@ def _executor(executor: Executor | None, workers: int | None) -> Iterator[tuple[
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-# ---------------------------------------------------------------- annotations and manifest
-
-
 def _without_failed(the_plan: Plan, results: Sequence[Rendered]) -> Plan:
     """The plan without the images that could not be decoded, each named in a finding."""
     failed = {result.source: result.error for result in results if result.error}
@@ -266,101 +175,9 @@ def _without_failed(the_plan: Plan, results: Sequence[Rendered]) -> Plan:
     return replace(the_plan, views=views, findings=the_plan.findings + lost)
 
 
-def _write_annotations(the_plan: Plan, recipe: Recipe, out: Path) -> dict[str, str]:
-    """Write one COCO file a subset; ids go on from one to the next. Returns their digests."""
-    digests = {}
-    image_id, cell_id = 1, 1
-    for subset in subsets_of(the_plan):
-        views = [v for v in the_plan.views if v.subset == subset]
-        path = out / annotation_path(subset)
-        with CocoWriter(path, the_plan.categories, image_id, cell_id) as writer:
-            for planned in views:
-                _add_view(writer, planned, recipe)
-        image_id += len(views)
-        cell_id += sum(len(v.cells) for v in views)
-        digests[annotation_path(subset)] = sha256(path.read_bytes()).hexdigest()
-    for path in (out / "annotations").glob("instances_*.json"):
-        if f"annotations/{path.name}" not in digests:
-            path.unlink()  # of a subset that has lost all its images since an earlier run
-    return digests
-
-
-def annotation_path(subset: str) -> str:
-    """Where the COCO file of a subset lies, relative to the set."""
-    return f"annotations/instances_{subset}.json"
-
-
-def subsets_of(the_plan: Plan) -> list[str]:
-    """The subsets that have images, in their usual order."""
-    found = {v.subset for v in the_plan.views}
-    return [name for name in (*SUBSETS, UNSPLIT) if name in found]
-
-
-def _add_view(writer: CocoWriter, planned: PlannedView, recipe: Recipe) -> None:
-    sample, cells = planned.sample, planned.cells
-    file_name = PurePosixPath(image_path(planned, recipe.images)).name
-    image_id = writer.add_image(
-        file_name,
-        planned.view.size,
-        annotated=sample.annotated,
-        source=sample.source,
-        window=list(planned.view.window),
-        smear=sample.smear,
-        **({"attributes": dict(sample.attributes)} if sample.attributes else {}),
-    )
-    extras: list[Mapping[str, Any]] = [
-        {
-            "visible": c.visible,
-            "cell": c.index,
-            **({"attributes": dict(c.cell.attributes)} if c.cell.attributes else {}),
-        }
-        for c in cells
-    ]
-    labels, shapes = [c.cell.label for c in cells], [c.shape for c in cells]
-    writer.add_cells(image_id, planned.view.size, labels, shapes, [c.cell.outline for c in cells], extras)
-
-
-def _write_manifest(
-    recipe: Recipe,
-    digest: str,
-    results: Sequence[Rendered],
-    annotations: Mapping[str, str],
-    summary: Summary,
-    out: Path,
-) -> None:
-    read = [result for result in results if not result.error]
-    write_json(
-        out / MANIFEST,
-        {
-            "smearprep": _version("smearprep"),
-            "libraries": {
-                "python": platform.python_version(),
-                **{name: _version(name) for name in ("numpy", "opencv-python-headless", "shapely")},
-            },
-            "recipe": recipe.as_dict(),
-            "plan": digest,
-            "counts": dict(summary.counts),
-            "by_category": dict(summary.by_category),
-            "by_subset": {name: dict(row) for name, row in summary.by_subset.items()},
-            "findings": [finding.as_dict() for finding in summary.findings],
-            "inputs": {result.source: result.sha256 for result in read},
-            "annotations": dict(annotations),
-            "images": {name: d for result in read for name, d in result.outputs.items()},
-        },
-        pretty=True,
-    )
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "unknown"
-
-
 def _summary(command: str, out: Path | None, recipe: Recipe, the_plan: Plan, samples: int) -> Summary:
     views = the_plan.views
-    by_category: Counter[str] = Counter({name: 0 for name in the_plan.categories})
+    by_category: Counter[str] = Counter(dict.fromkeys(the_plan.categories, 0))
     by_category.update(c.cell.label for v in views for c in v.cells)
     by_subset = {}
     for subset in subsets_of(the_plan):

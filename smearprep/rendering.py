@@ -197,7 +197,9 @@ def render_source(task: RenderTask, out: Path, earlier: Rendered | None = None) 
 def _write_views(task: RenderTask, data: bytes, out: Path) -> dict[str, str]:
     header = probe(task.path, data)
     if header.oriented_size(task.oriented) != task.size:
-        raise DataError(task.path, f"was {task.size[0]}x{task.size[1]} px when the plan was made; it has changed")
+        raise DataError(
+            task.path, f"was {task.size[0]}x{task.size[1]} px when the plan was made; it has changed"
+        )
     image = decode(data, task.path, task.oriented)
     plain = header.mode == "RGB" and (header.orientation == 1)
     same_format = {"JPEG": "jpg", "PNG": "png"}.get(header.format) == task.format
@@ -214,7 +216,9 @@ def _write_views(task: RenderTask, data: bytes, out: Path) -> dict[str, str]:
 
 def _is_there(out: Path, outputs: Mapping[str, str]) -> bool:
     try:
-        return all(sha256((out / name).read_bytes()).hexdigest() == digest for name, digest in outputs.items())
+        return all(
+            sha256((out / name).read_bytes()).hexdigest() == digest for name, digest in outputs.items()
+        )
     except OSError:
         return False
 

@@ -39,7 +39,9 @@ class Split:
     def __post_init__(self) -> None:
         if min(self.ratio) < 0 or not sum(self.ratio) > 0 or not self.ratio[0]:
             shown = ":".join(f"{share:g}" for share in self.ratio)
-            raise RecipeError(f"ratio {shown}: shares must not be negative and training needs one, as in 7:1:2")
+            raise RecipeError(
+                f"ratio {shown}: shares must not be negative and training needs one, as in 7:1:2"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,9 @@ def show_cells(sample: Sample, shaping: Shaping) -> Iterator[tuple[View, tuple[V
     for view in views(sample.size, shaping):
         x, y, w, h = view.window
         window = (x, y, x + w, y + h)
-        near = np.flatnonzero((bounds[:, :2] <= window[2:]).all(axis=1) & (bounds[:, 2:] >= window[:2]).all(axis=1))
+        near = np.flatnonzero(
+            (bounds[:, :2] <= window[2:]).all(axis=1) & (bounds[:, 2:] >= window[:2]).all(axis=1)
+        )
         parts = clip(shapes[near], window)
         seen = np.array([part is not None for part in parts], bool)
         near, parts = near[seen], parts[seen]

@@ -1,0 +1,101 @@
+"""The folder of a prepared set while it is being made: whose is it, what is done, what is left over."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import orjson
+
+from smearprep.errors import DataError, OutputError
+from smearprep.jsonfiles import read_json
+from smearprep.recipes import Recipe
+from smearprep.rendering import Rendered, RenderTask, read_journal
+
+MANIFEST = "manifest.json"
+STATE = ".smearprep"
+"""Of a run that is under way: its plan's digest, and the journal."""
+
+
+def journal(out: Path) -> Path:
+    """Where a run notes what it has finished."""
+    return out / STATE / "journal"
+
+
+def keep_apart(roots: Sequence[Path], out: Path) -> None:
+    """Refuse to write into raw data, or above it."""
+    target = out.resolve()
+    for root in roots:
+        raw = root.resolve()
+        if target == raw or target.is_relative_to(raw) or raw.is_relative_to(target):
+            raise OutputError(f"{out}: lies within the raw folder {root}, or holds it; choose another folder")
+
+
+def plan_digest(recipe: Recipe, work: Sequence[RenderTask]) -> str:
+    return sha256(orjson.dumps([recipe.as_dict(), [task.key for task in work]])).hexdigest()
+
+
+def open_output(out: Path, digest: str, work: Sequence[RenderTask], force: bool) -> dict[str, Rendered]:
+    """Make the output folder ready, and tell what earlier runs have finished in it.
+
+    Raises:
+        OutputError: It holds something else and `force` is not set, or it cannot be written.
+    """
+    state = out / STATE
+    try:
+        found = _found_plan(out)
+        if found is not None and found != digest:
+            if not force:
+                raise OutputError(
+                    f"{out}: holds a set from another recipe, other raw data or another version; "
+                    "choose another folder, or replace it with --force"
+                )
+            for name in ("images", "annotations", STATE):
+                shutil.rmtree(out / name, ignore_errors=True)
+            (out / MANIFEST).unlink(missing_ok=True)
+        elif found is None and not force and out.is_dir() and any(out.iterdir()):
+            raise OutputError(f"{out}: is not empty; choose another folder, or write into it with --force")
+        known = {**_from_manifest(out, work), **read_journal(journal(out))}
+        state.mkdir(parents=True, exist_ok=True)
+        (state / "plan").write_text(digest, encoding="ascii")
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be written ({error.strerror or error})") from None
+    return known
+
+
+def _found_plan(out: Path) -> str | None:
+    """The digest of the plan that was rendered, or is being rendered, to a folder; "" if unreadable."""
+    state = out / STATE / "plan"
+    if state.is_file():
+        return state.read_text(encoding="ascii", errors="replace")
+    if not (out / MANIFEST).is_file():
+        return None
+    try:
+        return str(read_json(out / MANIFEST)["plan"])
+    except (DataError, KeyError, TypeError):
+        return ""
+
+
+def _from_manifest(out: Path, work: Sequence[RenderTask]) -> dict[str, Rendered]:
+    """What a finished run has written, so that running it again writes only what is missing."""
+    try:
+        manifest = read_json(out / MANIFEST)
+        inputs, images = dict(manifest["inputs"]), dict(manifest["images"])
+    except (DataError, KeyError, TypeError, ValueError):
+        return {}
+    known = {}
+    for task in work:
+        outputs = {name: images[name] for name, _ in task.views if name in images}
+        if len(outputs) == len(task.views) and task.source in inputs:
+            known[task.key] = Rendered(task.key, task.source, inputs[task.source], outputs)
+    return known
+
+
+def tidy(out: Path) -> None:
+    """Remove what a run leaves beside its result: the journal, and temporary files of killed runs."""
+    shutil.rmtree(out / STATE, ignore_errors=True)
+    for folder in (out / "images", out / "annotations"):
+        for left in folder.rglob(".*.part"):
+            left.unlink(missing_ok=True)

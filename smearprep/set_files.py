@@ -1,0 +1,112 @@
+"""The files of a prepared set beside its images: COCO annotations and the manifest, both from the plan."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from smearprep.findings import Summary
+from smearprep.formats.coco import CocoWriter
+from smearprep.jsonfiles import write_json
+from smearprep.output_folder import MANIFEST
+from smearprep.planning import UNSPLIT
+from smearprep.recipes import Recipe
+from smearprep.records import Plan, PlannedView
+from smearprep.rendering import Rendered, image_path
+from smearprep.splitting import SUBSETS
+
+
+def write_annotations(the_plan: Plan, recipe: Recipe, out: Path) -> dict[str, str]:
+    """Write one COCO file a subset; ids go on from one to the next. Returns their digests."""
+    digests = {}
+    image_id, cell_id = 1, 1
+    for subset in subsets_of(the_plan):
+        views = [v for v in the_plan.views if v.subset == subset]
+        path = out / annotation_path(subset)
+        with CocoWriter(path, the_plan.categories, image_id, cell_id) as writer:
+            for planned in views:
+                _add_view(writer, planned, recipe)
+        image_id += len(views)
+        cell_id += sum(len(v.cells) for v in views)
+        digests[annotation_path(subset)] = sha256(path.read_bytes()).hexdigest()
+    for path in (out / "annotations").glob("instances_*.json"):
+        if f"annotations/{path.name}" not in digests:
+            path.unlink()  # of a subset that has lost all its images since an earlier run
+    return digests
+
+
+def annotation_path(subset: str) -> str:
+    """Where the COCO file of a subset lies, relative to the set."""
+    return f"annotations/instances_{subset}.json"
+
+
+def subsets_of(the_plan: Plan) -> list[str]:
+    """The subsets that have images, in their usual order."""
+    found = {v.subset for v in the_plan.views}
+    return [name for name in (*SUBSETS, UNSPLIT) if name in found]
+
+
+def _add_view(writer: CocoWriter, planned: PlannedView, recipe: Recipe) -> None:
+    sample, cells = planned.sample, planned.cells
+    file_name = PurePosixPath(image_path(planned, recipe.images)).name
+    image_id = writer.add_image(
+        file_name,
+        planned.view.size,
+        annotated=sample.annotated,
+        source=sample.source,
+        window=list(planned.view.window),
+        smear=sample.smear,
+        **({"attributes": dict(sample.attributes)} if sample.attributes else {}),
+    )
+    extras: list[Mapping[str, Any]] = [
+        {
+            "visible": c.visible,
+            "cell": c.index,
+            **({"attributes": dict(c.cell.attributes)} if c.cell.attributes else {}),
+        }
+        for c in cells
+    ]
+    labels, shapes = [c.cell.label for c in cells], [c.shape for c in cells]
+    writer.add_cells(image_id, planned.view.size, labels, shapes, [c.cell.outline for c in cells], extras)
+
+
+def write_manifest(
+    recipe: Recipe,
+    digest: str,
+    results: Sequence[Rendered],
+    annotations: Mapping[str, str],
+    summary: Summary,
+    out: Path,
+) -> None:
+    read = [result for result in results if not result.error]
+    write_json(
+        out / MANIFEST,
+        {
+            "smearprep": _version("smearprep"),
+            "libraries": {
+                "python": platform.python_version(),
+                **{name: _version(name) for name in ("numpy", "opencv-python-headless", "shapely")},
+            },
+            "recipe": recipe.as_dict(),
+            "plan": digest,
+            "counts": dict(summary.counts),
+            "by_category": dict(summary.by_category),
+            "by_subset": {name: dict(row) for name, row in summary.by_subset.items()},
+            "findings": [finding.as_dict() for finding in summary.findings],
+            "inputs": {result.source: result.sha256 for result in read},
+            "annotations": dict(annotations),
+            "images": {name: d for result in read for name, d in result.outputs.items()},
+        },
+        pretty=True,
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,42 @@
+"""The bare loop: decode each image once, encode and write its 512/256 windows; nothing else.
+
+python floor.py IMAGES OUT WORKERS
+"""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+OPTIONS = [
+    cv2.IMWRITE_JPEG_QUALITY,
+    95,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+]
+
+
+def starts(length: int) -> list[int]:
+    out = list(range(0, length - 512 + 1, 256))
+    return out if out[-1] + 512 == length else [*out, length - 512]
+
+
+def tile(path: Path, out: Path) -> int:
+    image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    corners = [(x, y) for y in starts(image.shape[0]) for x in starts(image.shape[1])]
+    for x, y in corners:
+        encoded = cv2.imencode(".jpg", np.ascontiguousarray(image[y : y + 512, x : x + 512]), OPTIONS)[1]
+        (out / f"{path.stem}_{x}_{y}.jpg").write_bytes(encoded.tobytes())
+    return len(corners)
+
+
+if __name__ == "__main__":
+    images, out, workers = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    out.mkdir(parents=True)
+    with ThreadPoolExecutor(workers) as pool:
+        print(sum(pool.map(lambda path: tile(path, out), sorted(images.glob("*.jpg")))))

@@ -1,0 +1,98 @@
+"""How the benches measure: each job in a process of its own, on stated cores, wall time and peak memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Median wall time in s, and largest peak of resident memory in MB, of a job's runs."""
+
+    seconds: float
+    peak_mb: float
+    output: str
+
+
+def measure(
+    command: Sequence[str], cores: Sequence[int], repeats: int = 3, before: Callable[[], None] | None = None
+) -> Measured:
+    """Run a command `repeats` times on the given cores.
+
+    Raises:
+        RuntimeError: It failed; with its output.
+    """
+    times, peaks, output = [], [], ""
+    for _ in range(repeats):
+        if before:
+            before()
+        with tempfile.TemporaryFile("w+") as messages:
+            start = time.perf_counter()
+            process = subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                stderr=messages,
+                text=True,
+                preexec_fn=lambda: os.sched_setaffinity(0, set(cores)),
+            )
+            assert process.stdout is not None
+            output = process.stdout.read()
+            _, status, usage = os.wait4(process.pid, 0)
+            times.append(time.perf_counter() - start)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            messages.seek(0)
+            if process.returncode not in (0, 1):  # 1: the data has problems
+                raise RuntimeError(f"{command}: exit status {process.returncode}\n{messages.read()[-2000:]}")
+        peaks.append(usage.ru_maxrss / 1024)
+    return Measured(statistics.median(times), max(peaks), output)
+
+
+def smearprep(*arguments: str) -> list[str]:
+    """The command line of this environment."""
+    return [sys.executable, "-P", "-c", "from smearprep.cli import main; main()", *arguments]
+
+
+def hardware() -> dict[str, str]:
+    """What the figures were measured on: no host name."""
+    with Path("/proc/cpuinfo").open() as file:
+        model = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), "?")
+    here = Path(__file__).parent
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=here, capture_output=True, text=True, check=False
+    )
+    return {
+        "cpu": model,
+        "cores": str(os.cpu_count()),
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("numpy", "opencv-python-headless", "shapely", "orjson")},
+        "commit": commit.stdout.strip(),
+    }
+
+
+def store(name: str, rows: Sequence[dict[str, object]]) -> None:
+    """Print rows as Markdown, and write them with the hardware to results/<name>.{json,md}."""
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    lines = ["| " + " | ".join(keys) + " |", "|" + "---|" * len(keys)]
+    lines += ["| " + " | ".join(str(row.get(key, "")) for key in keys) + " |" for row in rows]
+    table = "\n".join(lines)
+    print(table)
+    where = hardware()
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(
+        json.dumps({"hardware": where, "rows": list(rows)}, indent=2) + "\n"
+    )
+    told = ", ".join(f"{key} {value}" for key, value in where.items())
+    (RESULTS / f"{name}.md").write_text(f"# {name}\n\n{told}\n\n{table}\n")
