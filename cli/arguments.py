@@ -55,7 +55,7 @@ def parse_map(entries: Sequence[str] | None) -> dict[str, str]:
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:
-    """ "550" or "640x480" as (width, height) in px."""
+    """A size such as "550" or "640x480" as (width, height) in px."""
     from smearprep.recipes import parse_size
 
     return None if text is None else parse_size(text)

@@ -10,7 +10,7 @@ import shapely
 
 from smearprep.errors import RecipeError
 from smearprep.findings import Finding
-from smearprep.geometry import box_iou, clip
+from smearprep.geometry import FloatArray, Mask, box_iou, clip
 from smearprep.records import Cell
 
 LabelMap = Mapping[str, str]
@@ -75,8 +75,8 @@ def fit_to_image(
     if not cells:
         return (), []
     shapes = np.array([cell.shape for cell in cells], dtype=object)
-    bounds = shapely.bounds(shapes)
-    beyond = (bounds[:, :2] < 0).any(axis=1) | (bounds[:, 2:] > size).any(axis=1)
+    bounds: FloatArray = shapely.bounds(shapes)
+    beyond: Mask = np.asarray((bounds[:, :2] < 0).any(axis=1) | (bounds[:, 2:] > size).any(axis=1))
     if not beyond.any():
         return tuple(cells), []
     kept, findings = [], []

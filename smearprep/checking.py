@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 
 from smearprep.errors import DataError, LayoutError
-from smearprep.findings import Finding, Summary, count_kinds
+from smearprep.findings import Finding, Kind, Summary, count_kinds
 from smearprep.images import probe
 from smearprep.jsonfiles import read_json
 from smearprep.output_folder import MANIFEST, STATE
@@ -153,7 +153,7 @@ def _check_image(
     try:
         header = probe(out / name)
     except DataError as error:
-        kind = "corrupt" if (out / name).exists() else "missing_image"
+        kind: Kind = "corrupt" if (out / name).exists() else "missing_image"
         yield Finding(kind, error.what, name, id_)
         return
     stated = (image.get("width"), image.get("height"))
@@ -233,8 +233,9 @@ def _run_length_extent(shape: Mapping[str, Any], size: tuple[Any, Any]) -> tuple
     height, width = shape["size"]
     if (width, height) != tuple(size):
         raise ValueError(f"its mask is {width}x{height}, its image {size[0]}x{size[1]}")
-    counts = shape["counts"]
-    coded: Any = mask.frPyObjects(dict(shape), height, width) if isinstance(counts, list) else dict(shape)
+    coded: Any = dict(shape)
+    if isinstance(coded["counts"], list):
+        coded = mask.frPyObjects(coded, height, width)
     x, y, w, h = mask.toBbox(coded)
     return np.array([x, y, x + w, y + h]), float(mask.area(coded))
 

@@ -1,4 +1,4 @@
-"""The whole job on smears that smearprep draws itself: raw folders, outlines to COCO, a prepared set, a picture."""
+"""The whole job on smears that smearprep draws itself: raw folders, COCO, a prepared set, a picture."""
 
 from __future__ import annotations
 

@@ -66,8 +66,8 @@ def outlines_to_shapes(
 def _enclosed(ring: FloatArray) -> Polygon | MultiPolygon | None:
     """All that a self-crossing ring (n, 2) winds around at least once, or None."""
     closed = np.vstack([ring, ring[:1]])
-    line = shapely.node(shapely.linestrings(closed))
-    faces = np.asarray(shapely.get_parts(shapely.polygonize([line])), dtype=object)
+    line: Any = shapely.node(shapely.linestrings(closed))
+    faces = shapely.get_parts(shapely.polygonize([line]))
     if not len(faces):
         return None
     inside = shapely.get_coordinates(shapely.point_on_surface(faces))
@@ -108,7 +108,8 @@ def rings(shape: Polygon | MultiPolygon) -> Iterator[FloatArray]:
 
 def has_holes(shape: Polygon | MultiPolygon) -> bool:
     """True if any polygon of the shape has a hole."""
-    return any(polygon.interiors for polygon in getattr(shape, "geoms", (shape,)))
+    parts = shape.geoms if isinstance(shape, MultiPolygon) else (shape,)
+    return any(polygon.interiors for polygon in parts)
 
 
 # ---------------------------------------------------------------- clipping
@@ -258,9 +259,9 @@ def _simple_loops(
     for start in range(len(key)):
         path: list[int] = []
         seen: dict[int, int] = {}
-        corner = start
-        while todo[corner]:
-            for corner in (corner, row_partner[corner]):
+        begin = start
+        while todo[begin]:
+            for corner in (begin, row_partner[begin]):
                 todo[corner] = 0
                 at = seen.get(key[corner])
                 if at is not None:  # been here: what was walked since is a loop of its own
@@ -270,7 +271,7 @@ def _simple_loops(
                     del path[at:]
                 seen[key[corner]] = len(path)
                 path.append(corner)
-            corner = column_partner[corner]
+            begin = column_partner[row_partner[begin]]
         if path:
             loops.append(xy[path].astype(np.float64))
     return loops
@@ -310,8 +311,9 @@ def shape_to_counts(shape: Polygon | MultiPolygon, size: tuple[int, int]) -> lis
 
 
 def _doubled(edges: NDArray[np.intp]) -> Mask:
-    same = edges[1:] == edges[:-1]
-    return np.concatenate([same, [False]]) | np.concatenate([[False], same])
+    same: Mask = edges[1:] == edges[:-1]
+    doubled: Mask = np.append(same, False) | np.insert(same, 0, False)
+    return doubled
 
 
 def counts_to_mask(counts: Sequence[int], size: tuple[int, int]) -> Mask:
@@ -338,4 +340,5 @@ def box_iou(a: FloatArray, b: FloatArray) -> FloatArray:
     shared = np.clip(high - low, 0, None).prod(axis=2)
     area_a, area_b = (a[:, 2:] - a[:, :2]).prod(axis=1), (b[:, 2:] - b[:, :2]).prod(axis=1)
     union = area_a[:, None] + area_b[None] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    iou: FloatArray = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return iou

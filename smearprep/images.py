@@ -139,7 +139,7 @@ def decode(data: bytes, path: Path, oriented: bool = True) -> RGB:
         image = _decode_jpeg(data)
     elif header.mode in ("RGB", "L", "1", "P", "RGBA", "LA") and header.format in ("PNG", "BMP", "TIFF"):
         flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)  # type: ignore[assignment]
     else:
         image = _decode_rare(data, path)
     if image is None or image.shape[1::-1] != header.size:
@@ -284,7 +284,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(data)
-        os.replace(part, path)
+        part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from None

@@ -34,6 +34,7 @@ def keep_apart(roots: Sequence[Path], out: Path) -> None:
 
 
 def plan_digest(recipe: Recipe, work: Sequence[RenderTask]) -> str:
+    """What makes a set that very set: its recipe, and which windows of which images it shows."""
     return sha256(orjson.dumps([recipe.as_dict(), [task.key for task in work]])).hexdigest()
 
 

@@ -169,13 +169,13 @@ def _validated(record: type[T], data: Mapping[str, Any], where: str) -> T:
         return TypeAdapter(record).validate_python(data)
     except ValidationError as error:
         lines = [
-            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg'].lower()}, found {fault['input']!r}"
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].lower()}, found {fault['input']!r}"
             for fault in error.errors()
         ]
         raise RecipeError(f"{where}: " + "; ".join(lines)) from None
 
 
-# ---------------------------------------------------------------- single entries, as the command line has them
+# ---------------------------------------------------------------- single entries
 
 
 def parse_tile(data: Mapping[str, Any]) -> Tile:

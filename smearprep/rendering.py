@@ -1,4 +1,4 @@
-"""Plan -> image files: each source image is decoded once, all its views are written, and a killed run goes on.
+"""Plan -> image files: each source image is decoded once; a run that was killed goes on.
 
 A source's work is described by a `RenderTask`; what it wrote is a `Rendered`. Finished work is noted in a
 journal beside the images, so that a second run writes only what is missing or is not what it should be.
@@ -201,7 +201,7 @@ def _write_views(task: RenderTask, data: bytes, out: Path) -> dict[str, str]:
             task.path, f"was {task.size[0]}x{task.size[1]} px when the plan was made; it has changed"
         )
     image = decode(data, task.path, task.oriented)
-    plain = header.mode == "RGB" and (header.orientation == 1)
+    plain = header.mode == "RGB" and header.orientation == 1
     same_format = {"JPEG": "jpg", "PNG": "png"}.get(header.format) == task.format
     outputs = {}
     for name, view in task.views:

@@ -82,6 +82,7 @@ def write_manifest(
     summary: Summary,
     out: Path,
 ) -> None:
+    """Write the manifest: recipe, versions, counts, findings, and a digest of every input and output."""
     read = [result for result in results if not result.error]
     write_json(
         out / MANIFEST,

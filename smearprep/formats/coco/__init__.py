@@ -1,0 +1,16 @@
+"""COCO instances: the format every prepared set is written in, and the one most others can be turned into.
+
+Written: hole-free outlines as open rings, one a part, coordinates unrounded; outlines with holes as
+compressed run lengths, because COCO's rings cannot say "hole". `area` is the outline's own (of a
+run-length cell: its pixels). A cell of which only the box is known has `segmentation: []`, for no
+outline is ever invented; pycocotools' annToMask raises IndexError on it. A point is a keypoint.
+"""
+
+from __future__ import annotations
+
+from smearprep.formats.coco.reading import read, sniff
+from smearprep.formats.coco.writing import CocoWriter, annotation_fields
+
+TITLE = "COCO instances (JSON with images, annotations and categories)"
+
+__all__ = ["TITLE", "CocoWriter", "annotation_fields", "read", "sniff"]

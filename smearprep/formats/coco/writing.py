@@ -1,0 +1,339 @@
+"""Write COCO files of any length in flat memory; the same calls give the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from itertools import pairwise
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import numpy as np
+import orjson
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry import MultiPolygon, Polygon
+
+from smearprep.errors import OutputError, RecipeError
+from smearprep.geometry import shape_to_counts
+from smearprep.records import Shape
+
+_INFO = {"description": "cells in blood-smear images, written by smearprep"}
+_NOTHING: Mapping[str, Any] = {}
+OWN_FIELDS = ("visible", "cell", "made_by", "score")
+"""Attributes of a cell that stand in the annotation itself; all others are in its `attributes`."""
+_OWN = frozenset(OWN_FIELDS)
+_WITHOUT_OUTLINE = frozenset(("box", "point"))
+_BETWEEN = b",\n"
+_CATEGORY_KEY = b'"category_id":'
+
+
+def annotation_fields(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A cell's attributes as further keys of its annotation, for `CocoWriter.add_cell(s)`."""
+    if not attributes:
+        return _NOTHING
+    if _OWN.isdisjoint(attributes):
+        return {"attributes": dict(attributes)}
+    fields = {key: attributes[key] for key in OWN_FIELDS if key in attributes}
+    rest = {key: value for key, value in attributes.items() if key not in fields}
+    return {**fields, "attributes": rest} if rest else fields
+
+
+class CocoWriter:
+    """Writes a COCO file annotation by annotation, in flat memory.
+
+    A context manager: the file is there after a clean exit, whole; after an exception nothing is.
+    Image records are held until then, annotations go to a temporary file beside the target. The same
+    calls give the same bytes.
+
+    Args:
+        path: The file to write; what is there is replaced.
+        categories: Names in the order of their ids 1, 2, ...; None: every label and every annotated
+            category that comes by, sorted by name.
+        first_image_id: Of the first image; the next ones count up.
+        first_annotation_id: Of the first cell; the next ones count up.
+
+    Raises:
+        OutputError: The file cannot be written (on entering, adding or leaving).
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        categories: Sequence[str] | None = None,
+        first_image_id: int = 1,
+        first_annotation_id: int = 1,
+    ) -> None:
+        self._path = path
+        self._fixed = None if categories is None else tuple(categories)
+        self._numbers = {name: n for n, name in enumerate(categories or (), 1)}  # in order of appearance
+        self._images: dict[int, dict[str, Any]] = {}
+        self._annotated: dict[int, frozenset[str]] = {}
+        self._present: dict[int, set[str]] = {}
+        self._next_image = first_image_id
+        self._next_cell = first_annotation_id
+        self._whole = path.with_name(f".{path.name}.part")
+        self._spooled = path.with_name(f".{path.name}.annotations.part")
+        self._spool: IO[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._spool = self._spooled.open("w+b")
+        except OSError as error:
+            raise self._failed(error) from None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with ExitStack() as cleanup:
+            cleanup.callback(self._whole.unlink, missing_ok=True)
+            cleanup.callback(self._spooled.unlink, missing_ok=True)
+            cleanup.callback(self._close_spool)
+            if error is None:
+                try:
+                    self._finish()
+                except OSError as failure:
+                    raise self._failed(failure) from None
+
+    def add_image(
+        self, file_name: str, size: tuple[int, int], annotated: frozenset[str] | None = None, **extra: Any
+    ) -> int:
+        """Add an image.
+
+        Args:
+            file_name: As other programs find it, with `/`.
+            size: (width, height) in px.
+            annotated: Categories that were looked for in it. All other categories become its
+                `not_exhaustive_category_ids`; those looked for with no cell its `neg_category_ids`.
+                None: nothing is said about it (a reader then takes all categories for annotated).
+            extra: Further keys of the image record: JSON values.
+
+        Returns:
+            Its id.
+        """
+        image_id = self._next_image
+        self._next_image += 1
+        self._images[image_id] = {
+            "id": image_id, "file_name": file_name, "width": size[0], "height": size[1], **extra
+        }  # fmt: skip
+        self._present[image_id] = set()
+        if annotated is not None:
+            self._annotated[image_id] = annotated
+        return image_id
+
+    def add_cell(
+        self,
+        image_id: int,
+        size: tuple[int, int],
+        label: str,
+        shape: Shape,
+        outline: str,
+        **extra: Any,
+    ) -> int:
+        """Add one cell: `add_cells` of one. Many cells at once are several times faster.
+
+        Returns:
+            The annotation's id.
+        """
+        return self.add_cells(image_id, size, [label], [shape], [outline], [extra])[0]
+
+    def add_cells(
+        self,
+        image_id: int,
+        size: tuple[int, int],
+        labels: Sequence[str],
+        shapes: Sequence[Shape],
+        outlines: Sequence[str],
+        extras: Sequence[Mapping[str, Any]] | None = None,
+    ) -> range:
+        """Add the cells of an image (or some of them; any image added so far, in any order).
+
+        Args:
+            image_id: From `add_image`.
+            size: (width, height) of the image in px.
+            labels: Category of each.
+            shapes: Shape of each, in px of the image.
+            outlines: How each is known: one of `records.OUTLINES`.
+            extras: Further keys of each annotation: JSON values.
+
+        Returns:
+            The annotations' ids.
+
+        Raises:
+            RecipeError: A label that is none of the stated categories.
+        """
+        ids = range(self._next_cell, self._next_cell + len(shapes))
+        if not ids:
+            return ids
+        self._next_cell = ids.stop
+        self._present[image_id].update(labels)
+        numbers = [self._number(label) for label in labels]
+        segmentations, areas, boxes = _places(shapes, outlines, size)
+        lines = [
+            orjson.dumps(
+                # Numbers alone stand before the category: `_renumbered` relies on it.
+                {
+                    "id": id_, "image_id": image_id, "category_id": number, "segmentation": segmentation,
+                    "area": area, "bbox": box, "iscrowd": 0, "outline": outline, **extra,
+                },
+                option=orjson.OPT_SERIALIZE_NUMPY,
+            )
+            for id_, number, segmentation, area, box, outline, extra in zip(
+                ids, numbers, segmentations, areas, boxes, outlines,
+                _with_keypoints(extras or [_NOTHING] * len(ids), outlines, boxes), strict=True,
+            )
+        ]  # fmt: skip
+        assert self._spool is not None, "CocoWriter is a context manager: use it in a with statement"
+        try:
+            self._spool.write(_BETWEEN if self._spool.tell() else b"")
+            self._spool.write(_BETWEEN.join(lines))
+        except OSError as error:
+            raise self._failed(error) from None
+        return ids
+
+    def _number(self, label: str) -> int:
+        """The id of a category, final if the categories were stated."""
+        number = self._numbers.get(label)
+        if number is None:
+            if self._fixed is not None:
+                raise RecipeError(f"label {label!r} is none of the categories {', '.join(self._fixed)}")
+            number = self._numbers[label] = len(self._numbers) + 1
+        return number
+
+    def _finish(self) -> None:
+        """Write the file from the image records and the spooled annotations, and move it into place."""
+        names = self._fixed
+        if names is None:
+            names = tuple(sorted(set(self._numbers).union(*self._annotated.values())))
+        ids = {name: n for n, name in enumerate(names, 1)}
+        final = {number: ids[name] for name, number in self._numbers.items()}
+        assert self._spool is not None
+        self._spool.seek(0)
+        with self._whole.open("wb") as file:
+            file.write(b'{"info":' + orjson.dumps(_INFO) + b',\n"licenses":[],\n"categories":[\n')
+            file.writelines(_list_lines({"id": n, "name": name} for name, n in ids.items()))
+            file.write(b'\n],\n"images":[\n')
+            file.writelines(_list_lines(self._image_record(n, ids) for n in self._images))
+            file.write(b'\n],\n"annotations":[\n')
+            file.writelines(_renumbered(self._spool, final))
+            file.write(b"\n]}\n")
+        self._whole.replace(self._path)
+
+    def _image_record(self, image_id: int, ids: Mapping[str, int]) -> dict[str, Any]:
+        record = self._images[image_id]
+        annotated = self._annotated.get(image_id)
+        if annotated is None:
+            return record
+        absent = annotated - self._present[image_id]
+        return {
+            **record,
+            "not_exhaustive_category_ids": [n for name, n in ids.items() if name not in annotated],
+            "neg_category_ids": [n for name, n in ids.items() if name in absent],
+        }
+
+    def _close_spool(self) -> None:
+        if self._spool is not None:
+            try:
+                self._spool.close()
+            except OSError as error:  # what could not be flushed is lost with the file
+                raise self._failed(error) from None
+
+    def _failed(self, error: OSError) -> OutputError:
+        return OutputError(f"{self._path}: cannot be written ({error.strerror or error})")
+
+
+def _list_lines(records: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    """JSON records, one a line, with commas between."""
+    for n, record in enumerate(records):
+        yield (_BETWEEN if n else b"") + orjson.dumps(record)
+
+
+def _renumbered(lines: IO[bytes], ids: Mapping[int, int]) -> Iterable[bytes]:
+    """Spooled annotations with their final category ids."""
+    if all(old == new for old, new in ids.items()):
+        return lines
+    patch = {b"%d" % old: b"%d," % new for old, new in ids.items()}
+    return (_patched(line, patch) for line in lines)
+
+
+def _patched(line: bytes, patch: Mapping[bytes, bytes]) -> bytes:
+    start = line.index(_CATEGORY_KEY) + len(_CATEGORY_KEY)  # the first one is the annotation's own
+    stop = line.index(b",", start)
+    return line[:start] + patch[line[start:stop]] + line[stop + 1 :]
+
+
+# ---------------------------------------------------------------- where a cell is
+
+
+def _places(
+    shapes: Sequence[Shape], outlines: Sequence[str], size: tuple[int, int]
+) -> tuple[list[Any], list[float], list[list[float]]]:
+    """Segmentation, area and bbox (xywh) of each shape."""
+    array = np.empty(len(shapes), dtype=object)
+    array[:] = shapes
+    bounds = shapely.bounds(array)
+    bounds[:, 2:] -= bounds[:, :2]
+    boxes, areas = bounds.tolist(), shapely.area(array).tolist()
+    segmentations, holed = _open_rings(array)
+    for n in np.flatnonzero(holed).tolist():
+        segmentations[n], areas[n], boxes[n] = _run_lengths(array[n], size)
+    if not _WITHOUT_OUTLINE.isdisjoint(outlines):
+        for n, outline in enumerate(outlines):
+            if outline in _WITHOUT_OUTLINE:
+                segmentations[n] = []
+    return segmentations, areas, boxes
+
+
+def _with_keypoints(
+    extras: Sequence[Mapping[str, Any]], outlines: Sequence[str], boxes: Sequence[list[float]]
+) -> Sequence[Mapping[str, Any]]:
+    """The further keys of each annotation; of a point its position, with COCO's 2 for "visible"."""
+    if "point" not in outlines:
+        return extras
+    return [
+        {"keypoints": [*box[:2], 2], "num_keypoints": 1, **extra} if outline == "point" else extra
+        for extra, outline, box in zip(extras, outlines, boxes, strict=True)
+    ]
+
+
+def _open_rings(shapes: NDArray[np.object_]) -> tuple[list[Any], NDArray[np.bool_]]:
+    """Of each shape, the rings of its parts, open, as x, y, x, y, ...; and whether it has holes.
+
+    A ring of whole numbers is given in integers: half the bytes, the same values.
+    """
+    single = bool((shapely.get_type_id(shapes) == shapely.GeometryType.POLYGON).all())
+    parts: Any = shapes
+    owner: Any = np.arange(len(shapes))
+    if not single:
+        parts, owner = shapely.get_parts(shapes, return_index=True)
+    xy = shapely.get_coordinates(parts).ravel()
+    with np.errstate(invalid="ignore"):
+        integers = xy.astype(np.int64)
+    stops = 2 * np.cumsum(shapely.get_num_coordinates(parts))
+    starts = np.concatenate([[0], stops[:-1]])
+    whole = np.logical_and.reduceat(integers == xy, starts)
+    rings = [
+        (integers if is_whole else xy)[start : stop - 2]  # the last vertex repeats the first one
+        for start, stop, is_whole in zip(starts.tolist(), stops.tolist(), whole.tolist(), strict=True)
+    ]
+    holed = np.bincount(owner, shapely.get_num_interior_rings(parts), len(shapes)) > 0
+    if single:
+        return [[ring] for ring in rings], holed
+    first = np.searchsorted(owner, np.arange(len(shapes) + 1)).tolist()
+    return [rings[a:b] for a, b in pairwise(first)], holed
+
+
+def _run_lengths(
+    shape: Polygon | MultiPolygon, size: tuple[int, int]
+) -> tuple[dict[str, Any], float, list[float]]:
+    """A shape with holes as compressed run lengths, and the area and box of its pixels."""
+    from pycocotools import mask
+
+    width, height = size
+    counts = shape_to_counts(shape, size)
+    encoded: Any = mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)  # type: ignore[call-overload]
+    segmentation = {"size": [height, width], "counts": encoded["counts"].decode("ascii")}
+    return segmentation, float(sum(counts[1::2])), mask.toBbox(encoded).tolist()
