@@ -54,6 +54,13 @@ def run(job: Job, as_json: bool) -> None:
     except BrokenPipeError:  # the reader, such as `head`, has what it wanted
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(DONE) from None
+    except Exception as error:
+        if os.environ.get("SMEARPREP_DEBUG"):
+            raise
+        kind = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        _say(f"error: this is a fault of smearprep ({kind}). Please report it with what the same command")
+        _say("prints when SMEARPREP_DEBUG=1 is set.")
+        raise typer.Exit(UNUSABLE) from None
     raise typer.Exit(PROBLEMS if summary.has_problems else DONE)
 
 

@@ -35,6 +35,8 @@ def parse_label_map(entries: Sequence[str]) -> dict[str, str]:
 
 def relabel(cells: Sequence[Cell], labels: LabelMap) -> tuple[Cell, ...]:
     """Cells with mapped labels; a changed one keeps its first label as attribute "original_label"."""
+    if not labels:
+        return tuple(cells)
     return tuple(
         # Not `replace`, which takes twice as long: markup files hold hundreds of thousands of cells.
         Cell(

@@ -17,6 +17,7 @@ from smearprep.images import probe
 from smearprep.jsonfiles import read_json
 from smearprep.output_folder import MANIFEST, STATE
 from smearprep.rendering import Progress
+from smearprep.splitting import SUBSETS
 
 _TOLERANCE = 1e-6  # px, and relative for areas: what summing floats in another order may change
 
@@ -268,7 +269,8 @@ def _check_manifest(
 
 
 def _summary(out: Path, seen: _Seen, findings: list[Finding]) -> Summary:
-    by_subset = {name: {"images": seen.images[name], "cells": seen.cells[name]} for name in seen.images}
+    order = sorted(seen.images, key=lambda name: (SUBSETS.index(name) if name in SUBSETS else 9, name))
+    by_subset = {name: {"images": seen.images[name], "cells": seen.cells[name]} for name in order}
     counts = {
         "images": sum(seen.images.values()),
         "cells": sum(seen.cells.values()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import PurePosixPath
 
@@ -20,7 +20,15 @@ from smearprep.tiling import show_cells
 UNSPLIT = "all"
 """The one subset of a set that is not split."""
 
-_Shown = tuple[Sample, View, tuple[ViewCell, ...]]
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A view before it has a name and a subset."""
+
+    dataset: str
+    sample: Sample
+    view: View
+    cells: tuple[ViewCell, ...]
 
 
 def plan(recipe: Recipe, raw: Sequence[tuple[Source, RawSet]]) -> Plan:
@@ -39,22 +47,21 @@ def plan(recipe: Recipe, raw: Sequence[tuple[Source, RawSet]]) -> Plan:
     """
     categories = _categories(recipe, raw)
     findings: list[Finding] = []
-    shown: list[tuple[_Shown, str]] = []  # with the data set's name
+    shown: list[_Shown] = []
     for source, raw_set in raw:
         findings += raw_set.findings
-        samples = _chosen(recipe, source, raw_set, categories, findings)
         shaping = recipe.shaping(source)
-        shown += [
-            ((sample, view, cells), raw_set.dataset)
-            for sample in samples
-            for view, cells in show_cells(sample, shaping)
-        ]
-    names = _names([sample for (sample, _, _), _ in shown])
-    subsets = _subsets(recipe.split, shown)
-    views = [
-        PlannedView(sample, view, _view_name(names[sample.source], sample, view), subset, cells)
-        for ((sample, view, cells), _), subset in zip(shown, subsets, strict=True)
-    ]
+        for sample in _chosen(recipe, source, raw_set, categories, findings):
+            shown += [_Shown(raw_set.dataset, sample, *seen) for seen in show_cells(sample, shaping)]
+    names = _names([s.sample for s in shown])
+    subsets = _subsets(recipe.split, shown, findings)
+    views, taken = [], set[str]()
+    for s, subset in zip(shown, subsets, strict=True):
+        name = _view_name(names[s.sample.source], s.sample, s.view)
+        if name.casefold() in taken:  # an image that is itself called like a window of another one
+            name = f"{name}-{_mark(s.sample.source)}"
+        taken.add(name.casefold())
+        views.append(PlannedView(s.sample, s.view, name, subset, s.cells))
     return Plan(tuple(views), categories, tuple(findings))
 
 
@@ -97,10 +104,14 @@ def _names(samples: Iterable[Sample]) -> dict[str, str]:
         stems[stem].add(sample.source)
     alike = Counter(stem.casefold() for stem in stems for _ in stems[stem])
     return {
-        source: stem if alike[stem.casefold()] == 1 else f"{stem}-{sha256(source.encode()).hexdigest()[:8]}"
+        source: stem if alike[stem.casefold()] == 1 else f"{stem}-{_mark(source)}"
         for stem, sources in stems.items()
         for source in sources
     }
+
+
+def _mark(source: str) -> str:
+    return sha256(source.encode()).hexdigest()[:8]
 
 
 def _view_name(stem: str, sample: Sample, view: View) -> str:
@@ -109,23 +120,51 @@ def _view_name(stem: str, sample: Sample, view: View) -> str:
     return stem if shows_all else f"{stem}_x{x:04d}_y{y:04d}"
 
 
-def _subsets(split: Split | None, shown: Sequence[tuple[_Shown, str]]) -> list[str]:
+def _subsets(split: Split | None, shown: Sequence[_Shown], findings: list[Finding]) -> list[str]:
     """The subset of each view. Every data set is split on its own, so that each has its shares."""
     if split is None:
         return [UNSPLIT] * len(shown)
-    by_smear = split.by == "smear"
+    official = _official(shown, findings) if split.official else {}
     keys = [
-        (dataset, sample.smear if by_smear else f"{sample.source} {view.window}")
-        for (sample, view, _), dataset in shown
+        (s.dataset, s.sample.smear if split.by == "smear" else f"{s.sample.source} {s.view.window}")
+        for s in shown
     ]
     sizes = Counter(keys)
     cells: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    official: dict[tuple[str, str], str | None] = {}
-    for key, ((sample, _, view_cells), _) in zip(keys, shown, strict=True):
-        cells[key].update(c.cell.label for c in view_cells)
-        official[key] = official.get(key) or sample.subset
+    fixed: dict[tuple[str, str], str | None] = {}
+    for key, s in zip(keys, shown, strict=True):
+        cells[key].update(c.cell.label for c in s.cells)
+        fixed[key] = official.get(s.sample.source)
     chosen: dict[tuple[str, str], str] = {}
-    for dataset in dict.fromkeys(dataset for _, dataset in shown):
-        units = [Unit(key[1], sizes[key], cells[key], official[key]) for key in sizes if key[0] == dataset]
+    for dataset in dict.fromkeys(s.dataset for s in shown):
+        units = [Unit(key[1], sizes[key], cells[key], fixed[key]) for key in sizes if key[0] == dataset]
         chosen |= {(dataset, key): subset for key, subset in assign(units, split).items()}
-    return [chosen[key] for key in keys]
+    return [official.get(s.sample.source) or chosen[key] for key, s in zip(keys, shown, strict=True)]
+
+
+def _official(shown: Sequence[_Shown], findings: list[Finding]) -> dict[str, str]:
+    """Source -> official subset.
+
+    An image without one, of a smear that has one, follows its smear: nothing leaks. A smear that the
+    data set itself divides stays divided, for these are its official subsets; a finding says so.
+    """
+    samples = {s.sample.source: (s.dataset, s.sample) for s in shown}
+    of_smear: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for dataset, sample in samples.values():
+        if sample.subset is not None:
+            of_smear[dataset, sample.smear].add(sample.subset)
+    out: dict[str, str] = {}
+    followers: Counter[tuple[str, str]] = Counter()
+    for source, (dataset, sample) in samples.items():
+        own = sorted(of_smear[dataset, sample.smear])
+        if own:
+            out[source] = sample.subset or own[-1]
+            followers[dataset, sample.smear] += sample.subset is None
+    for (dataset, smear), subsets in sorted(of_smear.items()):
+        if len(subsets) > 1:
+            what = f"the official subsets divide this smear between {' and '.join(sorted(subsets))}"
+            findings.append(Finding("leak", f"{what}; kept (official: false splits anew)", dataset, smear))
+        elif followers[dataset, smear]:
+            what = f"{followers[dataset, smear]} more images of this smear follow it to {min(subsets)}"
+            findings.append(Finding("note", f"the data set names its subset; {what}", dataset, smear))
+    return out

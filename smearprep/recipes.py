@@ -90,6 +90,9 @@ class Recipe:
     def __post_init__(self) -> None:
         if not self.sources:
             raise RecipeError(f"recipe {self.name}: it names no source data set")
+        names = [source.dataset for source in self.sources]
+        if len(set(names)) < len(names):
+            raise RecipeError(f"recipe {self.name}: a data set is listed twice; prepare two sets instead")
         if len(set(self.categories)) < len(self.categories):
             raise RecipeError(f"recipe {self.name}: a category is listed twice")
         for source in self.sources:

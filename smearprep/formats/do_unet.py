@@ -55,7 +55,9 @@ def read(path: Path, options: ReadOptions, findings: list[Finding]) -> Iterator[
     cells = _cells(markup, file, findings)
     labels = frozenset(cell.label for cell in cells)
     annotated = labels | TOOL_LABELS if labels & TOOL_LABELS else labels
-    yield ImageCells(_image_name(image, path), size, cells, str(path), annotated)
+    name = _image_name(image, path)
+    del data, markup  # a hundred times the size of the cells
+    yield ImageCells(name, size, cells, str(path), annotated)
 
 
 def _image_name(image: Mapping[str, Any], path: Path) -> str:

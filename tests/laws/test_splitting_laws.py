@@ -1,0 +1,131 @@
+"""Splits: nothing in two subsets, nothing lost, the same for the same seed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smearprep.splitting import SUBSETS, Split, Unit, assign, targets
+from tests.laws.strategies import LAW
+
+RATIOS = st.sampled_from([(7, 1, 2), (7, 1, 0), (8, 0, 2), (1, 1, 1), (1, 0, 0), (0.7, 0.1, 0.2), (70, 10, 20)])
+
+
+@st.composite
+def _units(draw: st.DrawFn, official: bool = False) -> list[Unit]:
+    count = draw(st.integers(3, 30))
+    subsets = st.sampled_from([None, None, "val", "test"]) if official else st.none()
+    return [
+        Unit(
+            f"smear {n}",
+            draw(st.integers(1, 20)),
+            draw(st.dictionaries(st.sampled_from(["RBC", "WBC"]), st.integers(0, 50))),
+            draw(subsets),
+        )
+        for n in range(count)
+    ]
+
+
+@LAW
+@given(units=_units(), ratio=RATIOS, seed=st.integers(0, 99), stratify=st.booleans())
+def test_every_unit_has_one_subset_and_every_share_is_filled(
+    units: list[Unit], ratio: tuple[float, float, float], seed: int, stratify: bool
+) -> None:
+    chosen = assign(units, Split(ratio, seed=seed, stratify=stratify))
+    assert chosen.keys() == {unit.key for unit in units}
+    assert set(chosen.values()) == {name for name, share in zip(SUBSETS, ratio, strict=True) if share}
+
+
+@LAW
+@given(units=_units(official=True), seed=st.integers(0, 99), mixed=st.randoms(use_true_random=False))
+def test_the_order_in_which_units_come_does_not_matter(units: list[Unit], seed: int, mixed: object) -> None:
+    try:
+        chosen = assign(units, Split(seed=seed))
+    except Exception as error:  # too few free units: then in any order
+        chosen, kind = {}, type(error)
+    shuffled = list(units)
+    mixed.shuffle(shuffled)  # type: ignore[attr-defined]
+    if chosen:
+        assert assign(shuffled, Split(seed=seed)) == chosen
+    else:
+        try:
+            assign(shuffled, Split(seed=seed))
+        except kind:
+            return
+        raise AssertionError("refused in one order only")
+
+
+@LAW
+@given(units=_units(), official=st.data())
+def test_official_subsets_are_kept_and_the_rest_fills_the_others(units: list[Unit], official: st.DataObject) -> None:
+    count = official.draw(st.integers(1, len(units) - 2))
+    units = [replace(unit, official="test") if n < count else unit for n, unit in enumerate(units)]
+    chosen = assign(units, Split())
+    assert {key for key, name in chosen.items() if name == "test"} == {u.key for u in units[:count]}
+    assert set(chosen.values()) == set(SUBSETS)
+    ignored = assign(units, Split(official=False))
+    assert ignored == assign([replace(unit, official=None) for unit in units], Split())
+
+
+@LAW
+@given(count=st.integers(3, 400), ratio=RATIOS, seed=st.integers(0, 99))
+def test_single_images_are_split_exactly_by_the_targets(
+    count: int, ratio: tuple[float, float, float], seed: int
+) -> None:
+    """Unless a target is 0: no subset with a share stays empty."""
+    shares = {name: share for name, share in zip(SUBSETS, ratio, strict=True) if share}
+    due = targets(count, shares)
+    chosen = Counter(assign([Unit(f"{n:03}", 1) for n in range(count)], Split(ratio, seed=seed)).values())
+    if min(due.values()) > 0:
+        assert chosen == due
+    else:
+        assert min(chosen.values()) == 1 and chosen.keys() == due.keys()
+
+
+@LAW
+@given(total=st.integers(0, 5000), ratio=RATIOS)
+def test_targets_add_up_and_are_rounded(total: int, ratio: tuple[float, float, float]) -> None:
+    shares = {name: share for name, share in zip(SUBSETS, ratio, strict=True) if share}
+    due = targets(total, shares)
+    assert sum(due.values()) == total and min(due.values()) >= 0
+    for name in due.keys() - {"train"}:
+        assert abs(due[name] - total * shares[name] / sum(shares.values())) <= 0.5 + 1e-9
+
+
+def _imbalance(units: list[Unit], split: Split) -> float:
+    """The largest distance of a category's share in a subset from the share it should have."""
+    chosen = assign(units, split)
+    worst = 0.0
+    for category in ("common", "rare"):
+        total = sum(unit.cells[category] for unit in units)
+        for name, share in zip(SUBSETS, split.ratio, strict=True):
+            there = sum(unit.cells[category] for unit in units if chosen[unit.key] == name)
+            worst = max(worst, abs(there / total - share / sum(split.ratio)))
+    return worst
+
+
+@LAW
+@given(seed=st.integers(0, 10_000))
+def test_stratified_images_have_each_category_s_share_within_three_hundredths(seed: int) -> None:
+    """Of 200 images with up to 30 common cells, and a rare one in every fourth."""
+    rng = np.random.default_rng(seed)
+    cells = zip(rng.integers(0, 31, 200).tolist(), (rng.random(200) < 0.25).tolist(), strict=True)
+    units = [Unit(f"{n:03}", 1, {"common": c, "rare": int(r)}) for n, (c, r) in enumerate(cells)]
+    assert _imbalance(units, Split(seed=seed)) < 0.03
+
+
+def test_stratified_smears_are_better_balanced_than_those_that_are_not() -> None:
+    with_, without = [], []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        units = [
+            Unit(f"{n:03}", size, {"common": int(rng.poisson(5 * size)), "rare": int(rng.poisson(0.3 * size))})
+            for n, size in enumerate(rng.integers(1, 12, 40).tolist())
+        ]
+        with_.append(_imbalance(units, Split(seed=seed)))
+        without.append(_imbalance(units, Split(seed=seed, stratify=False)))
+    assert np.mean(with_) < 0.75 * np.mean(without)
