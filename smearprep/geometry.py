@@ -139,7 +139,8 @@ def clip(shapes: Shapes, window: tuple[float, float, float, float]) -> Shapes:
     broken = ~shapely.is_valid(pieces)
     if broken.any():  # GEOS' fast rectangle clip is not always valid where an edge lies on the border
         pieces[broken] = shapely.intersection(out[cut][broken], shapely.box(x0, y0, x1, y1))
-    simple = np.isin(shapely.get_type_id(pieces), (3, 6)) & ~shapely.is_empty(pieces)
+    types = shapely.get_type_id(pieces)
+    simple = ((types == 3) | (types == 6)) & ~shapely.is_empty(pieces)
     for i, piece, whole in zip(cut, pieces, simple, strict=True):
         out[i] = piece if whole else polygonal(piece)
     return out

@@ -49,7 +49,7 @@ def plan(recipe: Recipe, raw: Sequence[tuple[Source, RawSet]]) -> Plan:
     findings: list[Finding] = []
     shown: list[_Shown] = []
     for source, raw_set in raw:
-        findings += raw_set.findings
+        findings += (_located(finding, raw_set.dataset) for finding in raw_set.findings)
         shaping = recipe.shaping(source)
         for sample in _chosen(recipe, source, raw_set, categories, findings):
             shown += [_Shown(raw_set.dataset, sample, *seen) for seen in show_cells(sample, shaping)]
@@ -93,7 +93,15 @@ def _chosen(
             findings.append(Finding("not_annotated", what, sample.source))
             continue
         cells = tuple(cell for cell in relabel(sample.cells, source.labels) if cell.label in wanted)
-        yield replace(sample, cells=cells, annotated=annotated & wanted)
+        smear = f"{raw_set.dataset}/{sample.smear}"  # two data sets may number their smears alike
+        yield replace(sample, smear=smear, cells=cells, annotated=annotated & wanted)
+
+
+def _located(finding: Finding, dataset: str) -> Finding:
+    """A raw set's finding with the data set's name before the file, as in `Sample.source`."""
+    if finding.file == dataset or finding.file.startswith(f"{dataset}/"):
+        return finding
+    return replace(finding, file=f"{dataset}/{finding.file}".rstrip("/"))
 
 
 def _names(samples: Iterable[Sample]) -> dict[str, str]:
@@ -148,23 +156,23 @@ def _official(shown: Sequence[_Shown], findings: list[Finding]) -> dict[str, str
     An image without one, of a smear that has one, follows its smear: nothing leaks. A smear that the
     data set itself divides stays divided, for these are its official subsets; a finding says so.
     """
-    samples = {s.sample.source: (s.dataset, s.sample) for s in shown}
-    of_smear: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for dataset, sample in samples.values():
+    samples = {s.sample.source: s.sample for s in shown}
+    of_smear: dict[str, set[str]] = defaultdict(set)
+    for sample in samples.values():
         if sample.subset is not None:
-            of_smear[dataset, sample.smear].add(sample.subset)
+            of_smear[sample.smear].add(sample.subset)
     out: dict[str, str] = {}
-    followers: Counter[tuple[str, str]] = Counter()
-    for source, (dataset, sample) in samples.items():
-        own = sorted(of_smear[dataset, sample.smear])
+    followers: Counter[str] = Counter()
+    for source, sample in samples.items():
+        own = sorted(of_smear.get(sample.smear, ()))
         if own:
             out[source] = sample.subset or own[-1]
-            followers[dataset, sample.smear] += sample.subset is None
-    for (dataset, smear), subsets in sorted(of_smear.items()):
+            followers[sample.smear] += sample.subset is None
+    for smear, subsets in sorted(of_smear.items()):
         if len(subsets) > 1:
             what = f"the official subsets divide this smear between {' and '.join(sorted(subsets))}"
-            findings.append(Finding("leak", f"{what}; kept (official: false splits anew)", dataset, smear))
-        elif followers[dataset, smear]:
-            what = f"{followers[dataset, smear]} more images of this smear follow it to {min(subsets)}"
-            findings.append(Finding("note", f"the data set names its subset; {what}", dataset, smear))
+            findings.append(Finding("leak", f"{what}; kept (official: false splits anew)", smear))
+        elif followers[smear]:
+            what = f"{followers[smear]} more images of this smear follow it to {min(subsets)}"
+            findings.append(Finding("note", f"the data set names its subset; {what}", smear))
     return out
