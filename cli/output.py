@@ -110,16 +110,20 @@ def _spaced(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _table(console: Console, title: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """One table; a single row of many numbers is printed as name and number, line by line."""
+    """One table; a single row of numbers goes line by line, rows too wide for the terminal as paragraphs."""
     from rich.table import Table
     from rich.text import Text
 
     if len(rows) == 1 and not any(isinstance(value, str) for value in rows[0].values()):
         rows = [{title: key, "": value} for key, value in rows[0].items()]
-    table = Table(title=None, box=None, pad_edge=False, header_style="bold")
-    if not rows or title not in rows[0]:
+    elif rows:
         console.print(Text(title, style="bold"))
     keys = list(dict.fromkeys(key for row in rows for key in row))
+    width = sum(2 + max(len(key), *(len(_shown(row.get(key, ""))) for row in rows)) for key in keys)
+    if width > 1.5 * console.width:
+        _paragraphs(console, rows)
+        return
+    table = Table(title=None, box=None, pad_edge=False, header_style="bold")
     for key in keys:
         number = all(isinstance(row.get(key, 0), int | float) for row in rows)
         table.add_column(Text(key), justify="right" if number else "left", overflow="fold")
@@ -127,6 +131,18 @@ def _table(console: Console, title: str, rows: Sequence[Mapping[str, Any]]) -> N
         table.add_row(*(Text(_shown(row.get(key, ""))) for key in keys))
     console.print(table)
     console.print()
+
+
+def _paragraphs(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    for row in rows:
+        (_, first), *rest = row.items()
+        console.print(Text(_shown(first), style="bold"))
+        for key, value in rest:
+            console.print(Padding(Text(f"{key}: {_shown(value)}"), (0, 0, 0, 2)))
+        console.print()
 
 
 def _shown(value: object) -> str:

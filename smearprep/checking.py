@@ -58,7 +58,7 @@ def check(out: Path, progress: Progress | None = None) -> Summary:
     findings += _check_leaks(seen)
     if manifest:
         findings += _check_manifest(manifest, digests, seen)
-    return _summary(out, seen, findings)
+    return _summary(seen, findings)
 
 
 class _Seen:
@@ -268,7 +268,7 @@ def _check_manifest(
         yield Finding("corrupt", "is listed in the manifest, but the set does not have it", name)
 
 
-def _summary(out: Path, seen: _Seen, findings: list[Finding]) -> Summary:
+def _summary(seen: _Seen, findings: list[Finding]) -> Summary:
     order = sorted(seen.images, key=lambda name: (SUBSETS.index(name) if name in SUBSETS else 9, name))
     by_subset = {name: {"images": seen.images[name], "cells": seen.cells[name]} for name in order}
     counts = {
@@ -277,4 +277,4 @@ def _summary(out: Path, seen: _Seen, findings: list[Finding]) -> Summary:
         "smears": len(seen.subsets["smear"]),
         **count_kinds(findings),
     }
-    return Summary("check", str(out), counts, dict(seen.by_category), by_subset, tuple(findings))
+    return Summary("check", None, counts, dict(seen.by_category), by_subset, tuple(findings))
