@@ -33,7 +33,7 @@ Quality = Annotated[int, typer.Option(min=1, max=100, help="JPEG quality.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Images worked on at a time; default: one a core.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Plan and tell; write nothing.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first problem; do not leave it out.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace what another recipe has written there.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a set that smearprep has written there.")]
 
 
 def parse_options(entries: Sequence[str] | None) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import StringIO, TextIOWrapper
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -35,25 +37,19 @@ def run(job: Job, as_json: bool) -> None:
     """
     from smearprep.errors import SmearprepError
 
+    for stream in (sys.stdout, sys.stderr):  # a file name may hold what the terminal cannot show
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace", encoding="utf-8" if as_json else None)
     try:
         with _progress_bar() as progress:
             summary = job(progress)
-        if as_json:
-            from smearprep.jsonfiles import dump_json
-
-            sys.stdout.write(dump_json(summary.as_dict(), pretty=True).decode())
-        else:
-            _print_summary(summary)
-        sys.stdout.flush()
+        text = _as_json(summary) if as_json else _as_tables(summary)
     except SmearprepError as error:
         _say(f"error: {error}")
         raise typer.Exit(UNUSABLE) from None
     except KeyboardInterrupt:
         _say("interrupted; give the same command again to go on")
         raise typer.Exit(INTERRUPTED) from None
-    except BrokenPipeError:  # the reader, such as `head`, has what it wanted
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(DONE) from None
     except Exception as error:
         if os.environ.get("SMEARPREP_DEBUG"):
             raise
@@ -61,17 +57,39 @@ def run(job: Job, as_json: bool) -> None:
         _say(f"error: this is a fault of smearprep ({kind}). Please report it with what the same command")
         _say("prints when SMEARPREP_DEBUG=1 is set.")
         raise typer.Exit(UNUSABLE) from None
+    write_out(text)
     raise typer.Exit(PROBLEMS if summary.has_problems else DONE)
 
 
+def write_out(text: str) -> None:
+    """Write to standard output, whoever reads it."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as `head`, has what it wanted
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        _say(f"error: standard output cannot be written ({error.strerror})")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(UNUSABLE) from None
+
+
 def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
+    if sys.stderr is not None:
+        sys.stderr.write(text + "\n")
+
+
+def _as_json(summary: Summary) -> str:
+    from smearprep.jsonfiles import dump_json
+
+    return dump_json(summary.as_dict(), pretty=True).decode()
 
 
 @contextmanager
 def _progress_bar() -> Iterator[Progress]:
     """A bar on standard error that comes with the first call; none where that is no terminal."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield lambda done, total: None
         return
     from rich.console import Console
@@ -86,10 +104,14 @@ def _progress_bar() -> Iterator[Progress]:
 # ---------------------------------------------------------------- tables for people
 
 
-def _print_summary(summary: Summary) -> None:
+def _as_tables(summary: Summary) -> str:
+    """The summary as text for the terminal that is there, or for a file of 80 columns."""
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=False)
+    text = StringIO()
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if is_terminal else None
+    console = Console(file=text, highlight=False, force_terminal=is_terminal, width=width)
     if summary.counts:
         _table(console, summary.command, [_spaced(summary.counts)])
     for title, rows in summary.tables.items():
@@ -103,6 +125,7 @@ def _print_summary(summary: Summary) -> None:
         console.print(f"written to {summary.output}", markup=False)
     if summary.next_step:
         console.print(f"next: {summary.next_step}", markup=False)
+    return text.getvalue()
 
 
 def _spaced(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from smearprep.cli import arguments as args
-from smearprep.cli.output import Json, Progress, run
+from smearprep.cli.output import Json, Progress, run, write_out
 
 if TYPE_CHECKING:
     from smearprep.findings import Summary
@@ -180,7 +180,7 @@ def _show(recipe: str) -> None:
     from smearprep.recipes import recipe_text
 
     try:
-        sys.stdout.write(recipe_text(recipe))
+        write_out(recipe_text(recipe))
     except RecipeError as error:
         sys.stderr.write(f"error: {error}\n")
         raise typer.Exit(2) from None

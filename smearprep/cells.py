@@ -78,7 +78,10 @@ def fit_to_image(
         return (), []
     shapes = np.array([cell.shape for cell in cells], dtype=object)
     bounds: FloatArray = shapely.bounds(shapes)
-    beyond: Mask = np.asarray((bounds[:, :2] < 0).any(axis=1) | (bounds[:, 2:] > size).any(axis=1))
+    points = shapely.get_type_id(shapes) == 0
+    # A point on the far border lies in no pixel.
+    far = np.where(points[:, None], bounds[:, 2:] >= size, bounds[:, 2:] > size)
+    beyond: Mask = np.asarray((bounds[:, :2] < 0).any(axis=1) | far.any(axis=1))
     if not beyond.any():
         return tuple(cells), []
     kept, findings = [], []

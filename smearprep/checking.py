@@ -8,18 +8,14 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
-import shapely
-
+from smearprep.cell_checks import faults
 from smearprep.errors import DataError, LayoutError
-from smearprep.findings import Finding, Kind, Summary, count_kinds
-from smearprep.images import probe
+from smearprep.findings import Finding, Kind, Summary, count_kinds, shown_name
+from smearprep.images import SUFFIXES, probe
 from smearprep.jsonfiles import read_json
 from smearprep.output_folder import MANIFEST, STATE
 from smearprep.rendering import Progress
 from smearprep.splitting import SUBSETS
-
-_TOLERANCE = 1e-6  # px, and relative for areas: what summing floats in another order may change
 
 
 def check(out: Path, progress: Progress | None = None) -> Summary:
@@ -56,7 +52,8 @@ def check(out: Path, progress: Progress | None = None) -> Summary:
                 progress(done, total)
         findings += _check_annotations(name, subset, coco, seen)
     findings += _check_leaks(seen)
-    if manifest:
+    findings += _check_strays(out, seen)
+    if manifest is not None:
         findings += _check_manifest(manifest, digests, seen)
     return _summary(seen, findings)
 
@@ -112,11 +109,18 @@ def _load(path: Path, name: str, findings: list[Finding]) -> dict[str, list[dict
     out: dict[str, list[dict[str, Any]]] = {}
     for key in ("images", "annotations", "categories"):
         rows = data.get(key) if isinstance(data, dict) else None
-        if not isinstance(rows, list) or not all(isinstance(row, dict) and "id" in row for row in rows):
-            findings.append(Finding("corrupt", f"its {key!r} is no list of objects with ids", name))
+        if not isinstance(rows, list):
+            findings.append(Finding("corrupt", f"has no list of {key}", name))
             rows = []
-        out[key] = rows
+        out[key] = [row for row in rows if isinstance(row, dict) and _is_id(row.get("id"))]
+        if len(out[key]) < len(rows):
+            what = f"{len(rows) - len(out[key])} of its {key} have no id that can be used"
+            findings.append(Finding("corrupt", what, name))
     return out
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, int | str) and not isinstance(value, bool)
 
 
 # ---------------------------------------------------------------- images
@@ -154,7 +158,7 @@ def _check_image(
     try:
         header = probe(out / name)
     except DataError as error:
-        kind: Kind = "corrupt" if (out / name).exists() else "missing_image"
+        kind: Kind = "missing_image" if "is not there" in error.what else "corrupt"
         yield Finding(kind, error.what, name, id_)
         return
     stated = (image.get("width"), image.get("height"))
@@ -174,7 +178,9 @@ def _check_annotations(
 ) -> Iterator[Finding]:
     sizes = {image["id"]: (image.get("width"), image.get("height")) for image in coco["images"]}
     labels = {row["id"]: str(row.get("name")) for row in coco["categories"]}
-    seen.categories[name] = sorted(labels.items())
+    seen.categories[name] = sorted(labels.items(), key=str)
+    if len(labels) < len(coco["categories"]) or len(set(labels.values())) < len(labels):
+        yield Finding("corrupt", "two of its categories share an id or a name", name)
     if len({tuple(rows) for rows in seen.categories.values()}) > 1:
         yield Finding("corrupt", "its categories differ from those of the other subsets", name)
     for annotation in coco["annotations"]:
@@ -183,62 +189,17 @@ def _check_annotations(
             yield Finding("corrupt", f"annotation id {annotation['id']} is used twice", name, id_)
         seen.annotation_ids.add(annotation["id"])
         seen.cells[subset] += 1
-        size = sizes.get(annotation.get("image_id"))
+        image, category = annotation.get("image_id"), annotation.get("category_id")
+        size = sizes.get(image) if _is_id(image) else None
+        label = labels.get(category) if _is_id(category) else None
         if size is None:
-            yield Finding("corrupt", f"its image {annotation.get('image_id')} is not listed", name, id_)
-        elif annotation.get("category_id") not in labels:
-            yield Finding("corrupt", f"its category {annotation.get('category_id')} is not listed", name, id_)
+            yield Finding("corrupt", f"its image {image} is not listed", name, id_)
+        elif label is None:
+            yield Finding("corrupt", f"its category {category} is not listed", name, id_)
         else:
-            seen.by_category[labels[annotation["category_id"]]] += 1
-            try:
-                faults = list(_faults(annotation, size))
-            except (TypeError, ValueError, KeyError, IndexError) as error:
-                faults = [f"its numbers cannot be read ({type(error).__name__}: {error})"]
-            for what in faults:
+            seen.by_category[label] += 1
+            for what in faults(annotation, size):
                 yield Finding("corrupt", what, name, id_)
-
-
-def _faults(annotation: Mapping[str, Any], size: tuple[Any, Any]) -> Iterator[str]:
-    """What is wrong with one annotation's geometry."""
-    x, y, w, h = (float(v) for v in annotation["bbox"])
-    box, limit = np.array([x, y, x + w, y + h]), np.array([*size, *size], float)
-    slack = _TOLERANCE * max(limit.max(), 1)
-    if not np.isfinite(box).all() or (box < -slack).any() or (box > limit + slack).any():
-        yield f"its box {annotation['bbox']} reaches beyond the {size[0]}x{size[1]} image"
-        return
-    is_point = bool(annotation.get("keypoints"))
-    if not is_point and (w <= 0 or h <= 0):
-        yield f"its box {annotation['bbox']} has no area"
-        return
-    shape = annotation.get("segmentation")
-    if isinstance(shape, dict):
-        bounds, area = _run_length_extent(shape, size)
-    elif shape:
-        rings = [np.asarray(ring, float).reshape(-1, 2) for ring in shape]
-        polygons = np.array([shapely.Polygon(ring) for ring in rings], dtype=object)
-        if not shapely.is_valid(polygons).all():
-            yield "its outline crosses itself"
-        bounds, area = shapely.total_bounds(polygons), float(shapely.area(polygons).sum())
-    else:
-        bounds, area = box, w * h
-    if np.abs(bounds - box).max() > slack:
-        yield f"its box {annotation['bbox']} is not that of its outline, {bounds.round(3).tolist()} (xyxy)"
-    if abs(float(annotation["area"]) - area) > _TOLERANCE * max(area, 1):
-        yield f"its area is stated as {annotation['area']}, its outline has {area}"
-
-
-def _run_length_extent(shape: Mapping[str, Any], size: tuple[Any, Any]) -> tuple[Any, float]:
-    """Box (xyxy) and area of a run-length mask."""
-    from pycocotools import mask
-
-    height, width = shape["size"]
-    if (width, height) != tuple(size):
-        raise ValueError(f"its mask is {width}x{height}, its image {size[0]}x{size[1]}")
-    coded: Any = dict(shape)
-    if isinstance(coded["counts"], list):
-        coded = mask.frPyObjects(coded, height, width)
-    x, y, w, h = mask.toBbox(coded)
-    return np.array([x, y, x + w, y + h]), float(mask.area(coded))
 
 
 # ---------------------------------------------------------------- the whole
@@ -258,14 +219,33 @@ def _check_leaks(seen: _Seen) -> Iterator[Finding]:
 def _check_manifest(
     manifest: Mapping[str, Any], digests: Mapping[str, Any], seen: _Seen
 ) -> Iterator[Finding]:
-    for subset, row in _mapping(manifest, "by_subset").items():
+    for key in ("recipe", "plan", "counts", "by_category", "by_subset", "inputs", "annotations", "images"):
+        if key not in manifest:
+            yield Finding("corrupt", f"lacks {key!r}", MANIFEST, key)
+    counts = _mapping(manifest, "counts")
+    stated: dict[str, tuple[Any, int]] = {
+        "images in all": (counts.get("views"), sum(seen.images.values())),
+        "cells in all": (counts.get("cells"), sum(seen.cells.values())),
+    }
+    by_category, by_subset = _mapping(manifest, "by_category"), _mapping(manifest, "by_subset")
+    for name in {**by_category, **seen.by_category}:
+        stated[f"cells of category {name}"] = (by_category.get(name, 0), seen.by_category[name])
+    for name in {**by_subset, **seen.images}:
         for what, counted in (("images", seen.images), ("cells", seen.cells)):
-            stated = row.get(what) if isinstance(row, dict) else None
-            if stated != counted[subset]:
-                text = f"states {stated} {what} in {subset}, the set has {counted[subset]}"
-                yield Finding("corrupt", text, MANIFEST, subset)
+            stated[f"{what} in {name}"] = (_mapping(by_subset, name).get(what), counted[name])
+    for what, (told, counted_) in stated.items():
+        if told != counted_:
+            yield Finding("corrupt", f"states {told} {what}, the set has {counted_}", MANIFEST, what)
     for name in sorted(set(digests) - seen.files):
         yield Finding("corrupt", "is listed in the manifest, but the set does not have it", name)
+
+
+def _check_strays(out: Path, seen: _Seen) -> Iterator[Finding]:
+    """Images in the set's folders that no annotation file lists: some trainers would read them."""
+    for path in sorted((out / "images").rglob("*")):
+        name = shown_name(path.relative_to(out))
+        if path.suffix.lower() in SUFFIXES and path.is_file() and name not in seen.files:
+            yield Finding("corrupt", "is listed in no annotation file", name)
 
 
 def _summary(seen: _Seen, findings: list[Finding]) -> Summary:
@@ -275,6 +255,7 @@ def _summary(seen: _Seen, findings: list[Finding]) -> Summary:
         "images": sum(seen.images.values()),
         "cells": sum(seen.cells.values()),
         "smears": len(seen.subsets["smear"]),
+        "problems": sum(finding.is_problem for finding in findings),
         **count_kinds(findings),
     }
     return Summary("check", None, counts, dict(seen.by_category), by_subset, tuple(findings))

@@ -15,12 +15,12 @@ from smearprep import formats
 from smearprep.cells import LabelMap, fit_to_image, relabel, relabel_names
 from smearprep.datasets.files import is_image, walk
 from smearprep.errors import DataError, LayoutError, OutputError
-from smearprep.findings import Finding, Kind, Summary, count_kinds
+from smearprep.findings import Finding, Kind, Summary, count_kinds, shown_name
 from smearprep.formats.coco import CocoWriter, annotation_fields
 from smearprep.formats.coco.reading import stays_inside
 from smearprep.formats.do_unet import TOOL_LABELS
 from smearprep.formats.reading import ReadOptions
-from smearprep.images import probe
+from smearprep.images import is_file, probe
 from smearprep.jsonfiles import read_json
 from smearprep.records import ImageCells
 from smearprep.rendering import Progress
@@ -125,7 +125,7 @@ def _files(path: Path, format: str | None) -> list[Path]:
         found, looked_for = [p for p in walk(path) if is_image(p)], "image files"
     else:
         found = [p for p in walk(path) if p.suffix.lower() in _SUFFIXES]
-        looked_for = f"{', '.join(_SUFFIXES)}; masks are read with --format masks"
+        looked_for = f"{', '.join(_SUFFIXES)}; masks are read with --from masks"
     if not found:
         raise LayoutError(f"{path}: no annotation file in this folder (looked for {looked_for})")
     return found
@@ -162,13 +162,13 @@ class _ImageFolder:
         """The images that an annotation can mean, the exact path alone if it is there."""
         name = PurePosixPath(file_name.replace("\\", "/"))
         exact = self._root / name
-        if is_image(exact) and exact.is_file():
+        if is_image(exact) and is_file(exact):
             return [exact]
         return self._found.get(name.name) or self._found.get(name.stem) or []
 
     def name(self, path: Path) -> str:
         """An image's name relative to the folder, with `/`."""
-        return path.relative_to(self._root).as_posix()
+        return shown_name(path.relative_to(self._root))
 
 
 # ---------------------------------------------------------------- the work

@@ -17,6 +17,7 @@ from smearprep.rendering import Progress
 
 _ALL_IDB1_SIZE = (1296, 972)  # a quarter of the real area, cells at their real size
 _SHOWN_OF_EACH = 4
+_MARK = "ARTIFICIAL.txt"  # only a folder with this mark is drawn over
 
 
 def demo(out: Path, seed: int = 0, workers: int | None = None, progress: Progress | None = None) -> Summary:
@@ -38,8 +39,11 @@ def demo(out: Path, seed: int = 0, workers: int | None = None, progress: Progres
         OutputError: The folder holds something else, or cannot be written.
     """
     raw = out / "raw"
-    if out.exists() and not raw.is_dir() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and not (raw / _MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise OutputError(f"{out}: is not empty and holds no demo; choose another folder")
+    write_atomic(
+        raw / _MARK, b"What is in these folders was drawn by `smearprep demo`. No smear was photographed.\n"
+    )
     _draw(raw, seed)
     labels = dict.fromkeys(("Truck", "Tanker", "Trailer"), "RBC")
     converted = convert([raw / "ALL_IDB1" / "markup"], out / "cells.json", labels=labels)

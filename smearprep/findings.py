@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any, Literal, get_args
 
 Kind = Literal[
@@ -100,6 +102,11 @@ class Summary:
         if self.tables:
             out["tables"] = {title: [dict(row) for row in rows] for title, rows in self.tables.items()}
         return out
+
+
+def shown_name(path: PurePath) -> str:
+    """A path as outputs name it: with `/`, and in UTF-8 even if the file system's name is not."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
 
 
 def count_kinds(findings: Iterable[Finding]) -> dict[str, int]:

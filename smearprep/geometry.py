@@ -312,6 +312,8 @@ def shape_to_counts(shape: Polygon | MultiPolygon, size: tuple[int, int]) -> lis
 
 
 def _doubled(edges: NDArray[np.intp]) -> Mask:
+    if not len(edges):
+        return np.zeros(0, bool)
     same: Mask = edges[1:] == edges[:-1]
     doubled: Mask = np.append(same, False) | np.insert(same, 0, False)
     return doubled

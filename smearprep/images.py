@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -27,6 +29,7 @@ MAX_PIXELS = 250_000_000
 """Images of more pixels are refused from the header alone (a decompression bomb, or a whole slide)."""
 
 ImageFormat = Literal["jpg", "png"]
+_JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)  # not stuffed zeros, not restarts
 _TRANSPOSED = (5, 6, 7, 8)  # EXIF orientations that swap width and height (EXIF 2.32, tag 0x0112)
 
 
@@ -81,7 +84,9 @@ def probe(path: Path, data: bytes | None = None) -> Header:
         raise DataError(path, what) from None
     except FileNotFoundError:
         raise DataError(path, "is not there") from None
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except OSError as error:  # its own text would name the whole path
+        raise DataError(path, f"cannot be read as an image ({error.strerror or error})") from None
+    except (ValueError, SyntaxError, EOFError) as error:
         raise DataError(path, f"cannot be read as an image ({error})") from None
     width, height = header.size
     if width * height > MAX_PIXELS:
@@ -95,19 +100,28 @@ def _orientation(value: object) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
+def is_file(path: Path) -> bool:
+    """True if a file is there; False also for a name that no file can have."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def read(path: Path, oriented: bool = True) -> RGB:
     """Read an image file: `decode` of its bytes."""
     return decode(read_bytes(path), path, oriented)
 
 
-def read_bytes(path: Path) -> bytes:
-    """A file's bytes.
+def read_bytes(path: Path, most: int = -1) -> bytes:
+    """A file's bytes, or the first `most` of them.
 
     Raises:
         DataError: It is not there or cannot be read.
     """
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(most)
     except FileNotFoundError:
         raise DataError(path, "is not there") from None
     except OSError as error:
@@ -131,15 +145,12 @@ def decode(data: bytes, path: Path, oriented: bool = True) -> RGB:
     Raises:
         DataError: Not an image, too large, truncated or damaged.
     """
-    import cv2
-
     header = probe(path, data)
     check_complete(data, header, path)
     if header.format == "JPEG" and header.mode in ("RGB", "L"):
         image = _decode_jpeg(data)
     elif header.mode in ("RGB", "L", "1", "P", "RGBA", "LA") and header.format in ("PNG", "BMP", "TIFF"):
-        flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)  # type: ignore[assignment]
+        image = _decode_cv2(data)
     else:
         image = _decode_rare(data, path)
     if image is None or image.shape[1::-1] != header.size:
@@ -156,14 +167,23 @@ def check_complete(data: bytes, header: Header, path: Path) -> None:
         DataError: The file is truncated.
     """
     if header.format == "JPEG":
-        # An end marker inside an embedded thumbnail lies before the last start of scan.
-        complete = data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")
+        complete = _jpeg_ends(data)
     elif header.format == "PNG":
-        complete = b"IEND" in data[-64:]
+        complete = b"IEND" in data  # what follows it, some programs add
     else:
         complete = True
     if not complete:
         raise DataError(path, f"is truncated: the {header.format} file ends before its end marker")
+
+
+def _jpeg_ends(data: bytes) -> bool:
+    """Walk the markers up to the end of the image (ITU T.81, B.1.1.2), past embedded thumbnails."""
+    at = 2
+    while marker := _JPEG_MARKER.search(data, at):
+        if marker[1] == b"\xd9":
+            return True
+        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
+    return False
 
 
 def _decode_jpeg(data: bytes) -> RGB | None:
@@ -171,13 +191,20 @@ def _decode_jpeg(data: bytes) -> RGB | None:
     try:
         import simplejpeg
     except ModuleNotFoundError:
-        import cv2
-
-        flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-        return cv2.imdecode(np.frombuffer(data, np.uint8), flags)  # type: ignore[return-value]
+        return _decode_cv2(data)
     try:
         return simplejpeg.decode_jpeg(data, "RGB", strict=False)  # type: ignore[no-any-return]
     except ValueError:
+        return None
+
+
+def _decode_cv2(data: bytes) -> RGB | None:
+    import cv2
+
+    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), flags)  # type: ignore[return-value]
+    except cv2.error:
         return None
 
 
@@ -189,7 +216,9 @@ def _decode_rare(data: bytes, path: Path) -> RGB:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data)) as image:
-                if image.mode.startswith(("I", "F")):
+                if image.mode == "F":
+                    raise DataError(path, "holds floating-point values; export it as 8 or 16 bit")
+                if image.mode.startswith("I"):
                     return _grey_to_rgb(np.asarray(image), path)
                 return np.array(image.convert("RGB"))
     except (OSError, ValueError, SyntaxError, EOFError) as error:
@@ -234,7 +263,7 @@ def show(image: RGB, view: View) -> RGB:
     height, width = image.shape[:2]
     left, top, right, bottom = max(x, 0), max(y, 0), min(x + w, width), min(y + h, height)
     if (left, top, right, bottom) == (x, y, x + w, y + h):
-        canvas = np.ascontiguousarray(image[y : y + h, x : x + w])
+        canvas = image[y : y + h, x : x + w].copy()
     else:
         canvas = np.zeros((h, w, 3), np.uint8)
         if left < right and top < bottom:
@@ -286,5 +315,6 @@ def write_atomic(path: Path, data: bytes) -> None:
         part.write_bytes(data)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from None

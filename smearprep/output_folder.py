@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 
 from smearprep.errors import DataError, OutputError
+from smearprep.images import write_atomic
 from smearprep.jsonfiles import read_json
 from smearprep.recipes import Recipe
 from smearprep.rendering import Rendered, RenderTask, read_journal
@@ -17,6 +18,7 @@ from smearprep.rendering import Rendered, RenderTask, read_journal
 MANIFEST = "manifest.json"
 STATE = ".smearprep"
 """Of a run that is under way: its plan's digest, and the journal."""
+_PLAN = "plan"
 
 
 def journal(out: Path) -> Path:
@@ -26,9 +28,11 @@ def journal(out: Path) -> Path:
 
 def keep_apart(roots: Sequence[Path], out: Path) -> None:
     """Refuse to write into raw data, or above it."""
-    target = out.resolve()
-    for root in roots:
-        raw = root.resolve()
+    try:
+        target, raws = out.resolve(), [root.resolve() for root in roots]
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that go round in a circle
+        raise OutputError(f"{out}: is no folder that can be written ({error})") from None
+    for root, raw in zip(roots, raws, strict=True):
         if target == raw or target.is_relative_to(raw) or raw.is_relative_to(target):
             raise OutputError(f"{out}: lies within the raw folder {root}, or holds it; choose another folder")
 
@@ -42,11 +46,15 @@ def open_output(out: Path, digest: str, work: Sequence[RenderTask], force: bool)
     """Make the output folder ready, and tell what earlier runs have finished in it.
 
     Raises:
-        OutputError: It holds something else and `force` is not set, or it cannot be written.
+        OutputError: It holds something that smearprep did not write, or another set and `force` is not
+            set, or it cannot be written.
     """
-    state = out / STATE
     try:
         found = _found_plan(out)
+        if found is None and out.is_dir() and any(path.name != STATE for path in out.iterdir()):
+            raise OutputError(
+                f"{out}: is not empty, and what is in it is no prepared set; choose another folder"
+            )
         if found is not None and found != digest:
             if not force:
                 raise OutputError(
@@ -56,26 +64,27 @@ def open_output(out: Path, digest: str, work: Sequence[RenderTask], force: bool)
             for name in ("images", "annotations", STATE):
                 shutil.rmtree(out / name, ignore_errors=True)
             (out / MANIFEST).unlink(missing_ok=True)
-        elif found is None and not force and out.is_dir() and any(out.iterdir()):
-            raise OutputError(f"{out}: is not empty; choose another folder, or write into it with --force")
         known = {**_from_manifest(out, work), **read_journal(journal(out))}
-        state.mkdir(parents=True, exist_ok=True)
-        (state / "plan").write_text(digest, encoding="ascii")
     except OSError as error:
         raise OutputError(f"{out}: cannot be written ({error.strerror or error})") from None
+    write_atomic(out / STATE / _PLAN, digest.encode())
     return known
 
 
 def _found_plan(out: Path) -> str | None:
-    """The digest of the plan that was rendered, or is being rendered, to a folder; "" if unreadable."""
-    state = out / STATE / "plan"
-    if state.is_file():
-        return state.read_text(encoding="ascii", errors="replace")
+    """The digest of the plan that was rendered, or is being rendered, to a folder.
+
+    None if no plan is there; "" if one is, but cannot be read.
+    """
+    if (out / STATE / _PLAN).is_file():
+        return (out / STATE / _PLAN).read_text(encoding="ascii", errors="replace")
     if not (out / MANIFEST).is_file():
         return None
     try:
         return str(read_json(out / MANIFEST)["plan"])
-    except (DataError, KeyError, TypeError):
+    except (KeyError, TypeError):
+        return None  # somebody else's manifest
+    except DataError:
         return ""
 
 

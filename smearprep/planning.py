@@ -20,6 +20,8 @@ from smearprep.tiling import show_cells
 UNSPLIT = "all"
 """The one subset of a set that is not split."""
 
+_LONGEST_STEM = 100  # of 255 bytes that file systems allow a name
+
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
@@ -55,9 +57,12 @@ def plan(recipe: Recipe, raw: Sequence[tuple[Source, RawSet]]) -> Plan:
             shown += [_Shown(raw_set.dataset, sample, *seen) for seen in show_cells(sample, shaping)]
     names = _names([s.sample for s in shown])
     subsets = _subsets(recipe.split, shown, findings)
+    windows = Counter(s.sample.source for s in shown)
     views, taken = [], set[str]()
     for s, subset in zip(shown, subsets, strict=True):
-        name = _view_name(names[s.sample.source], s.sample, s.view)
+        name = names[s.sample.source]
+        if windows[s.sample.source] > 1 or not _shows_all(s):
+            name += f"_x{s.view.window[0]:04d}_y{s.view.window[1]:04d}"
         if name.casefold() in taken:  # an image that is itself called like a window of another one
             name = f"{name}-{_mark(s.sample.source)}"
         taken.add(name.casefold())
@@ -108,7 +113,8 @@ def _names(samples: Iterable[Sample]) -> dict[str, str]:
     """A file name stem for each source, in plain ASCII; two of one stem get a mark of their source."""
     stems: dict[str, set[str]] = defaultdict(set)
     for sample in samples:
-        stem = re.sub(r"[^A-Za-z0-9.-]+", "_", PurePosixPath(sample.source).stem).strip("_") or "image"
+        stem = re.sub(r"[^A-Za-z0-9.-]+", "_", PurePosixPath(sample.source).stem)
+        stem = stem[:_LONGEST_STEM].strip("_.-") or "image"
         stems[stem].add(sample.source)
     alike = Counter(stem.casefold() for stem in stems for _ in stems[stem])
     return {
@@ -122,10 +128,10 @@ def _mark(source: str) -> str:
     return sha256(source.encode()).hexdigest()[:8]
 
 
-def _view_name(stem: str, sample: Sample, view: View) -> str:
-    x, y, w, h = view.window
-    shows_all = x <= 0 and y <= 0 and x + w >= sample.size[0] and y + h >= sample.size[1]
-    return stem if shows_all else f"{stem}_x{x:04d}_y{y:04d}"
+def _shows_all(shown: _Shown) -> bool:
+    x, y, w, h = shown.view.window
+    width, height = shown.sample.size
+    return x <= 0 and y <= 0 and x + w >= width and y + h >= height
 
 
 def _subsets(split: Split | None, shown: Sequence[_Shown], findings: list[Finding]) -> list[str]:

@@ -53,7 +53,7 @@ def prepare(
         executor: Use this `concurrent.futures.Executor` instead; it is not shut down.
         dry_run: Plan only; nothing is written.
         strict: Stop at the first problem (`findings.PROBLEMS`).
-        force: Replace what another recipe, or other raw data, has written to `out`.
+        force: Replace a set from another recipe, or other raw data, in `out`; never what is no set.
         progress: Told of images written, of all.
         command: The verb for the summary.
 
@@ -99,6 +99,8 @@ def parse_roots(entries: Sequence[str]) -> list[tuple[str | None, Path]]:
     for entry in entries:
         name, sign, folder = entry.partition("=")
         known = bool(sign) and name in datasets.NAMES
+        if not (folder if known else entry):
+            raise RecipeError(f"--raw {entry}: names no folder")
         pairs.append((name, Path(folder)) if known else (None, Path(entry)))
     return pairs
 

@@ -158,7 +158,7 @@ def parse_recipe(text: str, where: str) -> Recipe:
         mark = error.problem_mark
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise RecipeError(f"{where}: broken YAML{place}: {error.problem}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date such as 2001-99-99
         raise RecipeError(f"{where}: broken YAML: {error}") from None
     if not isinstance(data, dict):
         raise RecipeError(f"{where}: a recipe is a list of `entry: value` lines; found {type(data).__name__}")
@@ -230,7 +230,7 @@ def parse_entries(entries: Sequence[str]) -> dict[str, Any]:
             raise RecipeError(f"option {entry!r}: write it as KEY=VALUE")
         try:
             out[key.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2001-99-99
             raise RecipeError(f"option {entry!r}: its value is broken YAML ({error})") from None
     return out
 

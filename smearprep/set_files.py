@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from smearprep.findings import Summary
-from smearprep.formats.coco import CocoWriter
+from smearprep.formats.coco import CocoWriter, annotation_fields
 from smearprep.jsonfiles import write_json
 from smearprep.output_folder import MANIFEST
 from smearprep.planning import UNSPLIT
@@ -64,9 +64,10 @@ def _add_view(writer: CocoWriter, planned: PlannedView, recipe: Recipe) -> None:
     )
     extras: list[Mapping[str, Any]] = [
         {
-            "visible": c.visible,
+            **annotation_fields(c.cell.attributes),
+            # Of a set made from a prepared set: the share of the share that was there.
+            "visible": c.visible * c.cell.attributes.get("visible", 1.0),
             "cell": c.index,
-            **({"attributes": dict(c.cell.attributes)} if c.cell.attributes else {}),
         }
         for c in cells
     ]

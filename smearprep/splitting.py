@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,11 +38,11 @@ class Split:
     official: bool = True
 
     def __post_init__(self) -> None:
-        if min(self.ratio) < 0 or not sum(self.ratio) > 0 or not self.ratio[0]:
+        if not all(0 <= share < math.inf for share in self.ratio) or not self.ratio[0]:
             shown = ":".join(f"{share:g}" for share in self.ratio)
-            raise RecipeError(
-                f"ratio {shown}: shares must not be negative and training needs one, as in 7:1:2"
-            )
+            raise RecipeError(f"ratio {shown}: no share is negative and training needs one, as in 7:1:2")
+        if not 0 <= self.seed < 2**63:
+            raise RecipeError(f"seed {self.seed}: give a whole number from 0 to 2^63 - 1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from smearprep.errors import RecipeError
 from smearprep.geometry import Shapes, clip
+from smearprep.images import MAX_PIXELS
 from smearprep.records import Sample, View, ViewCell
 from smearprep.windows import Anchor, Edge, Window, counting_grid, grid, padded, square
 
+_LONGEST_SIDE = 65_500  # of a JPEG file
 Keep = Literal["all", "any", "centroid", "whole", "uncut"]
 
 
@@ -90,7 +92,18 @@ def views(size: tuple[int, int], shaping: Shaping) -> list[View]:
         to, anchor = shaping.pad.to, shaping.pad.anchor
         base = square(size, anchor) if to == "square" else padded(size, to, anchor)
     windows = [base] if shaping.tile is None else _tile_windows(base, shaping.tile)
+    for window in windows[:1]:  # all are of one size
+        _check_canvas(window[2:])
+        _check_canvas(shaping.resize or window[2:])
     return [View(window, shaping.resize or window[2:]) for window in windows]
+
+
+def _check_canvas(size: tuple[int, int]) -> None:
+    if min(size) < 1 or max(size) > _LONGEST_SIDE or size[0] * size[1] > MAX_PIXELS:
+        raise RecipeError(
+            f"an output of {size[0]}x{size[1]} px cannot be written: sides of 1 to {_LONGEST_SIDE:,} px, "
+            f"at most {MAX_PIXELS:,} px in all"
+        )
 
 
 def _tile_windows(base: Window, tile: Tile) -> list[Window]:

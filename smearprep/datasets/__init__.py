@@ -105,7 +105,11 @@ def load(root: Path, options: LoadOptions | None = None, name: str | None = None
 
 
 def _check_folder(root: Path) -> None:
-    if not root.exists():
+    try:
+        exists = root.exists()
+    except OSError as error:  # a name that is too long
+        raise LayoutError(f"{root}: cannot be looked into ({error.strerror})") from None
+    if not exists:
         raise LayoutError(f"{root}: is not there")
     if not root.is_dir():
         raise LayoutError(f"{root}: is a file; give the folder of the data set")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from smearprep.errors import DataError, RecipeError
-from smearprep.findings import Finding
+from smearprep.findings import Finding, shown_name
 from smearprep.images import SUFFIXES, Header, probe
 
 
@@ -54,7 +54,7 @@ def choice(value: Any, allowed: Sequence[str], option: str, dataset: str) -> str
 
 def relative(path: Path, root: Path) -> str:
     """How findings and sources name a file: relative to the given folder, with `/`."""
-    return path.relative_to(root).as_posix()
+    return shown_name(path.relative_to(root))
 
 
 def walk(root: Path, skip: Callable[[Path], bool] = lambda folder: False) -> list[Path]:
@@ -80,7 +80,13 @@ def walk(root: Path, skip: Callable[[Path], bool] = lambda folder: False) -> lis
         folder = Path(name)
         folders[:] = sorted(f for f in folders if not f.startswith(".") and not skip(folder / f))
         found += [folder / f for f in files if not f.startswith(".") and not f.endswith(".part")]
+    found = [path for path in found if not _is_device(path)]
     return sorted(found, key=lambda path: relative(path, root))
+
+
+def _is_device(path: Path) -> bool:
+    """True for what would block or never end when it is read: pipes, sockets, devices."""
+    return path.exists() and not path.is_file()
 
 
 def is_image(path: Path) -> bool:

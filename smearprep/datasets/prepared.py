@@ -19,7 +19,7 @@ from smearprep.datasets.loading import DatasetInfo, LoadOptions
 from smearprep.errors import DataError
 from smearprep.findings import Finding, Kind
 from smearprep.formats.reading import ReadOptions
-from smearprep.images import probe
+from smearprep.images import is_file, probe
 from smearprep.jsonfiles import read_json
 from smearprep.records import ImageCells, RawSet, Sample
 
@@ -118,7 +118,11 @@ class _Part:
         data = read_json(path)  # once more, for the keys that are smearprep's own
         records = {str(r.get("file_name")): r for r in data["images"] if isinstance(r, dict)}
         rows = [c for c in data.get("categories") or () if isinstance(c, dict)]
-        ids = {c["name"]: c["id"] for c in rows if isinstance(c.get("id"), int) and "name" in c}
+        ids = {
+            c["name"]: c["id"]
+            for c in rows
+            if isinstance(c.get("id"), int) and isinstance(c.get("name"), str)
+        }
         used = {name for image in images for name in image.annotated}
         used |= {cell.label for image in images for cell in image.cells}
         return cls(
@@ -142,7 +146,7 @@ class _Part:
 
     def _find(self, file_name: str) -> Path | None:
         name = file_name.replace("\\", "/")  # the reader has refused names that lead out of the folder
-        return next((folder / name for folder in self.folders if (folder / name).is_file()), None)
+        return next((folder / name for folder in self.folders if is_file(folder / name)), None)
 
     def _sample(self, path: Path, image: ImageCells, options: LoadOptions, findings: list[Finding]) -> Sample:
         header = probe(path)

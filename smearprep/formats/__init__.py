@@ -51,7 +51,7 @@ def recognise(path: Path) -> str:
     Raises:
         DataError: In none of the known formats.
     """
-    head = read_bytes(path)[:4096]
+    head = read_bytes(path, 4096)
     for name in NAMES:
         if get(name).sniff(path, head):
             return name

@@ -132,10 +132,8 @@ def _why_invalid(entry: Any) -> str:
 
 
 def _attributes(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Who drew it and what they remarked, where the file says so."""
-    told = {}
-    if entry.get("marker"):
-        told["annotator"] = entry["marker"]
-    if entry.get("marker_comments"):
-        told["comments"] = entry["marker_comments"]
-    return told
+    """What the pathologist remarked, where the file says so.
+
+    `marker` is the name of the computer the outline was drawn on: nobody's business, and left out.
+    """
+    return {"comments": entry["marker_comments"]} if entry.get("marker_comments") else {}

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from smearprep.findings import shown_name
+
 
 @dataclass(frozen=True)
 class ReadOptions:
@@ -32,5 +34,5 @@ class ReadOptions:
     def name(self, path: Path) -> str:
         """How findings name a file: relative to `base`, with forward slashes."""
         if self.base is not None and path.is_relative_to(self.base):
-            return path.relative_to(self.base).as_posix()
-        return path.name
+            return shown_name(path.relative_to(self.base))
+        return shown_name(Path(path.name))

@@ -13,9 +13,11 @@ from smearprep.formats.reading import ReadOptions
 
 RECTANGLE = [(10, 10), (50, 10), (50, 40), (10, 40)]
 TEXT = """
-{"version":"v0.0.1","last_modified":"...","image_information":{"image_name":"a.jpg","image_height":80,"image_width":100},
+{"version":"v0.0.1","last_modified":"...",
+ "image_information":{"image_name":"a.jpg","image_height":80,"image_width":100},
  "markup":[{"shape":5,"vertices":[{"x":10,"y":10},{"x":50,"y":10},{"x":50,"y":40},{"x":10,"y":40}],
-   "bounding_box":{"top_left":{"x":10,"y":10}, "...":{}},"object_label":"Truck","marker":"","marker_comments":[]}],
+   "bounding_box":{"top_left":{"x":10,"y":10}, "...":{}},"object_label":"Truck",
+   "marker":"","marker_comments":[]}],
  "completed_chips":[],"last_viewed_chip":{"x":0,"y":0},"percentage_complete":0.0}
 """
 
@@ -93,9 +95,9 @@ def test_labels_stay_and_the_tools_three_were_all_looked_for(tmp_path):
     assert image.annotated == {"RBC"}
 
 
-def test_who_drew_it_is_kept(tmp_path):
-    image, _ = read(tmp_path / "a.json", entry(RECTANGLE, marker="anna", marker_comments=["burr cell?"]))
-    assert image.cells[0].attributes == {"annotator": "anna", "comments": ["burr cell?"]}
+def test_remarks_are_kept_and_the_computers_name_is_not(tmp_path):
+    image, _ = read(tmp_path / "a.json", entry(RECTANGLE, marker="PC-7", marker_comments=["burr cell?"]))
+    assert image.cells[0].attributes == {"comments": ["burr cell?"]}
 
 
 @pytest.mark.parametrize(

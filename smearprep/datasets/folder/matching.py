@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
-from smearprep.findings import Finding
+from smearprep.findings import Finding, shown_name
 from smearprep.images import SUFFIXES
 from smearprep.records import ImageCells
 
@@ -132,7 +132,7 @@ def claim(
     if not found:
         what = f"its image {cells.file_name!r} is not there; {_count(cells)} left out"
     else:
-        images = " or ".join(path.relative_to(root).as_posix() for path in found)
+        images = " or ".join(shown_name(path.relative_to(root)) for path in found)
         what = f"it may belong to {images}: not guessed, {_count(cells)} left out; keep it beside its image"
     findings.append(Finding("missing_image", what, name, cells.file_name))
     return None

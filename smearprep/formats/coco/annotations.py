@@ -81,7 +81,7 @@ def _place(
     if stated not in ("box", "point"):
         traced = cast(Outline, stated) if stated in OUTLINES else "drawn"
         if isinstance(segmentation, dict):
-            return _runs_to_shape(segmentation, size), traced, ""
+            return runs_to_shape(segmentation, size), traced, ""
         if faults:
             shape, repaired = _joined(parts, faults)
             return shape, traced, repaired
@@ -179,7 +179,7 @@ def _one_keypoint(keypoints: Any) -> Point | None:
 # ---------------------------------------------------------------- run lengths
 
 
-def _runs_to_shape(segmentation: Mapping[str, Any], size: tuple[int, int] | None) -> Polygon | MultiPolygon:
+def runs_to_shape(segmentation: Mapping[str, Any], size: tuple[int, int] | None) -> Polygon | MultiPolygon:
     """The outline of a run-length mask along its pixel edges; its 4-connected regions become parts."""
     stated = segmentation.get("size")
     if not isinstance(stated, list) or len(stated) != 2 or not all(isinstance(n, int) for n in stated):

@@ -326,14 +326,18 @@ def _open_rings(shapes: NDArray[np.object_]) -> tuple[list[Any], NDArray[np.bool
     return [rings[a:b] for a, b in pairwise(first)], holed
 
 
-def _run_lengths(
-    shape: Polygon | MultiPolygon, size: tuple[int, int]
-) -> tuple[dict[str, Any], float, list[float]]:
+def _run_lengths(shape: Polygon | MultiPolygon, size: tuple[int, int]) -> tuple[Any, float, list[float]]:
     """A shape with holes as compressed run lengths, and the area and box of its pixels."""
     from pycocotools import mask
 
     width, height = size
     counts = shape_to_counts(shape, size)
+    if len(counts) == 1:  # a sliver that holds no pixel's centre: its outer rings say more than an empty mask
+        x0, y0, x1, y1 = shape.bounds
+        parts = shape.geoms if isinstance(shape, MultiPolygon) else (shape,)
+        outer = [shapely.get_coordinates(part.exterior)[:-1].ravel().tolist() for part in parts]
+        area = sum(shapely.Polygon(part.exterior).area for part in parts)
+        return outer, area, [x0, y0, x1 - x0, y1 - y0]
     encoded: Any = mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)  # type: ignore[call-overload]
     segmentation = {"size": [height, width], "counts": encoded["counts"].decode("ascii")}
     return segmentation, float(sum(counts[1::2])), mask.toBbox(encoded).tolist()
