@@ -51,14 +51,21 @@ def relabel(cells: Sequence[Cell], labels: LabelMap) -> tuple[Cell, ...]:
     )
 
 
-def relabel_names(names: frozenset[str], labels: LabelMap) -> frozenset[str]:
+def relabel_names(
+    names: frozenset[str], labels: LabelMap, known: frozenset[str] = frozenset()
+) -> frozenset[str]:
     """Category names after a label map.
 
-    A category into which several are merged counts as annotated only if all of its parts were.
+    Args:
+        names: Those that were looked for.
+        labels: The label map, old -> new.
+        known: All that there are. A category into which several of them are merged was looked for only
+            if all of them were.
     """
-    mapped = {labels.get(name, name) for name in names}
-    missing = {new for old, new in labels.items() if old not in names and old != new}
-    return frozenset(mapped - (missing & {labels[n] for n in names if labels.get(n, n) != n}))
+    parts: dict[str, set[str]] = {}
+    for name in names | known:
+        parts.setdefault(labels.get(name, name), set()).add(name)
+    return frozenset(new for new, old in parts.items() if old <= names)
 
 
 def fit_to_image(

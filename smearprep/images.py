@@ -13,7 +13,7 @@ import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,16 +21,20 @@ from numpy.typing import NDArray
 from smearprep.errors import DataError, OutputError, RecipeError
 from smearprep.records import View
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what OpenCV cannot read, we say ourselves
 
 RGB = NDArray[np.uint8]
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
-MAX_PIXELS = 250_000_000
+MAX_PIXELS = 178_000_000
 """Images of more pixels are refused from the header alone (a decompression bomb, or a whole slide)."""
 
 ImageFormat = Literal["jpg", "png"]
 _JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)  # not stuffed zeros, not restarts
 _TRANSPOSED = (5, 6, 7, 8)  # EXIF orientations that swap width and height (EXIF 2.32, tag 0x0112)
+_UNDOES = {6: 8, 8: 6}  # all others undo themselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,14 @@ class Header:
         mode: Pillow's mode: "RGB", "L", "P", "RGBA", "I;16", "CMYK", ...
         format: "JPEG", "PNG", "TIFF", "BMP", "WEBP".
         orientation: EXIF orientation, 1..8 (1 = as stored).
+        is_deep: 16 bits a channel.
     """
 
     size: tuple[int, int]
     mode: str
     format: str
     orientation: int = 1
+    is_deep: bool = False
 
     def oriented_size(self, oriented: bool) -> tuple[int, int]:
         """(width, height) in px of the image as shown (True) or as stored (False)."""
@@ -70,12 +76,7 @@ def probe(path: Path, data: bytes | None = None) -> Header:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of large or odd files; we decide ourselves
             with Image.open(path if data is None else io.BytesIO(data)) as image:
-                header = Header(
-                    size=image.size,
-                    mode=image.mode,
-                    format=str(image.format),
-                    orientation=_orientation(image.getexif().get(0x0112, 1)),
-                )
+                header = _header(image)
     except Image.DecompressionBombError:
         raise DataError(path, f"its header states far more than {MAX_PIXELS:,} pixels; left alone") from None
     except UnidentifiedImageError:
@@ -96,8 +97,22 @@ def probe(path: Path, data: bytes | None = None) -> Header:
     return header
 
 
-def _orientation(value: object) -> int:
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+def _header(image: Image.Image) -> Header:
+    """What an opened image says of itself; nothing is decoded."""
+    from PIL import Image, TiffImagePlugin
+
+    # The base class's getexif: that of PNG images decodes them first.
+    value = Image.Image.getexif(image).get(0x0112, 1)
+    size = image.size
+    if isinstance(image, TiffImagePlugin.TiffImageFile):  # Pillow gives the size as shown
+        size = (int(image.tag_v2[0x0100]), int(image.tag_v2[0x0101]))
+    return Header(
+        size=size,
+        mode=image.mode,
+        format=str(image.format),
+        orientation=value if isinstance(value, int) and 1 <= value <= 8 else 1,
+        is_deep=any(";16" in str(tile[3]) for tile in getattr(image, "tile", ())),
+    )
 
 
 def is_file(path: Path) -> bool:
@@ -147,15 +162,23 @@ def decode(data: bytes, path: Path, oriented: bool = True) -> RGB:
     """
     header = probe(path, data)
     check_complete(data, header, path)
-    if header.format == "JPEG" and header.mode in ("RGB", "L"):
+    if header.is_deep:
+        image = _decode_deep(data)
+    elif header.format == "JPEG" and header.mode in ("RGB", "L"):
         image = _decode_jpeg(data)
-    elif header.mode in ("RGB", "L", "1", "P", "RGBA", "LA") and header.format in ("PNG", "BMP", "TIFF"):
+    elif header.format in ("PNG", "BMP") and header.mode in ("RGB", "L", "1", "P", "RGBA", "LA"):
         image = _decode_cv2(data)
     else:
-        image = _decode_rare(data, path)
-    if image is None or image.shape[1::-1] != header.size:
+        image = _decode_pillow(data, path)
+    # TIFF readers apply the orientation by themselves.
+    is_shown = header.format == "TIFF"
+    if image is None or image.shape[1::-1] != header.oriented_size(is_shown):
         raise DataError(path, "its pixels cannot be decoded; the file is damaged")
-    return _orient(image, header.orientation) if oriented else np.ascontiguousarray(image)
+    if oriented == is_shown:
+        return np.ascontiguousarray(image)
+    return orient(
+        image, header.orientation if oriented else _UNDOES.get(header.orientation, header.orientation)
+    )
 
 
 def check_complete(data: bytes, header: Header, path: Path) -> None:
@@ -201,15 +224,36 @@ def _decode_jpeg(data: bytes) -> RGB | None:
 def _decode_cv2(data: bytes) -> RGB | None:
     import cv2
 
-    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+    return _imdecode(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)  # type: ignore[return-value]
+
+
+def _decode_deep(data: bytes) -> RGB | None:
+    """Decode 16 bits a channel, in whatever order and number OpenCV has them (BGR, BGRA or grey)."""
+    import cv2
+
+    deep = _imdecode(data, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    if deep is None or deep.dtype != np.uint16:
+        return None
+    return _to_8_bit(deep if deep.ndim == 2 else deep[..., 2::-1])
+
+
+def _imdecode(data: bytes, flags: int) -> NDArray[np.generic] | None:
+    import cv2
+
     try:
-        return cv2.imdecode(np.frombuffer(data, np.uint8), flags)  # type: ignore[return-value]
+        return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
         return None
 
 
-def _decode_rare(data: bytes, path: Path) -> RGB:
-    """Decode by Pillow what OpenCV would change on its own terms: CMYK, 16 bit, float, WebP."""
+def _to_8_bit(deep: NDArray[np.generic]) -> RGB:
+    """(H, W) or (H, W, 3) values up to 65535 as (H, W, 3) uint8."""
+    values = np.rint(deep.astype(np.float32) * np.float32(255 / 65535)).astype(np.uint8)
+    return values if values.ndim == 3 else np.repeat(values[..., None], 3, axis=2)
+
+
+def _decode_pillow(data: bytes, path: Path) -> RGB:
+    """Decode by Pillow what OpenCV would change on its own terms: CMYK, alpha in TIFF, WebP, 32 bit."""
     from PIL import Image
 
     try:
@@ -218,24 +262,19 @@ def _decode_rare(data: bytes, path: Path) -> RGB:
             with Image.open(io.BytesIO(data)) as image:
                 if image.mode == "F":
                     raise DataError(path, "holds floating-point values; export it as 8 or 16 bit")
-                if image.mode.startswith("I"):
-                    return _grey_to_rgb(np.asarray(image), path)
-                return np.array(image.convert("RGB"))
+                if not image.mode.startswith("I"):
+                    return np.array(image.convert("RGB"))
+                values = np.asarray(image)
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise DataError(path, f"its pixels cannot be decoded ({error})") from None
-
-
-def _grey_to_rgb(grey: NDArray[np.generic], path: Path) -> RGB:
-    """16-bit grey (H, W) as (H, W, 3) uint8."""
-    values = grey.astype(np.float64)
     if values.min() < 0 or values.max() > 65535:
-        raise DataError(path, "holds values beyond 16 bit; export it as an 8-bit or 16-bit image")
-    return np.repeat(np.rint(values * (255 / 65535)).astype(np.uint8)[..., None], 3, axis=2)
+        raise DataError(path, "holds values beyond 16 bit; export it as 8 or 16 bit")
+    return _to_8_bit(values)
 
 
-def _orient(image: RGB, orientation: int) -> RGB:
-    """Apply an EXIF orientation (EXIF 2.32, tag 0x0112) to a stored pixel grid."""
-    if orientation in (5, 6, 7, 8):
+def orient(image: RGB, orientation: int) -> RGB:
+    """Apply an EXIF orientation (EXIF 2.32, tag 0x0112), 1..8, to a stored pixel grid."""
+    if orientation in _TRANSPOSED:
         image = image.transpose(1, 0, 2)
     if orientation in (2, 3, 6, 7):
         image = image[:, ::-1]

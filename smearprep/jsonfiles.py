@@ -26,7 +26,9 @@ def read_json(path: Path) -> Any:
     except orjson.JSONDecodeError:
         pass
     try:  # the slower reader knows NaN and a byte-order mark, and says where it stopped
-        return json.loads(data.decode("utf-8-sig"))
+        value = json.loads(data.decode("utf-8-sig"))
+        orjson.dumps(value)  # half a surrogate pair is legal in JSON and in no text
+        return value
     except json.JSONDecodeError as error:
         raise DataError(
             path, f"broken JSON at line {error.lineno}, column {error.colno}: {error.msg}"
@@ -35,6 +37,8 @@ def read_json(path: Path) -> Any:
         raise DataError(path, f"is not UTF-8 text (byte {error.start})") from None
     except RecursionError:
         raise DataError(path, "is nested too deeply to be an annotation file") from None
+    except (ValueError, TypeError) as error:  # ValueError: a number of thousands of digits
+        raise DataError(path, f"is no annotation file that can be read ({error})") from None
 
 
 def dump_json(value: Any, pretty: bool = False) -> bytes:

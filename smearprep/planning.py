@@ -91,7 +91,7 @@ def _chosen(
     wanted = set(categories)
     due = wanted & {source.labels.get(name, name) for name in raw_set.categories}
     for sample in raw_set.samples:
-        annotated = relabel_names(sample.annotated, source.labels)
+        annotated = relabel_names(sample.annotated, source.labels, frozenset(raw_set.categories))
         missing = sorted(due - annotated)
         if missing and recipe.unknown == "leave_out":
             what = f"nobody looked for {', '.join(missing)} in this image; left out"

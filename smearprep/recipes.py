@@ -165,11 +165,20 @@ def parse_recipe(text: str, where: str) -> Recipe:
     return _validated(Recipe, _expand_recipe({"name": Path(where).stem, **data}, where), where)
 
 
+def _without_bools(data: Any) -> Any:
+    """True as "true", which is fit for a switch; as a number it would pass for 1."""
+    if isinstance(data, bool):
+        return str(data).lower()
+    if isinstance(data, Mapping):
+        return {k: v if k == "options" else _without_bools(v) for k, v in data.items()}
+    return [_without_bools(value) for value in data] if isinstance(data, list) else data
+
+
 def _validated(record: type[T], data: Mapping[str, Any], where: str) -> T:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        return TypeAdapter(record).validate_python(data)
+        return TypeAdapter(record).validate_python(_without_bools(data))
     except ValidationError as error:
         lines = [
             f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].lower()}, found {fault['input']!r}"
@@ -270,7 +279,9 @@ def _expand_source(source: Any, where: str) -> dict[str, Any]:
         _check_keys(pad, Pad, f"{where}.pad")
         out["pad"] = _expand_pad(pad)
     if tile is not None:
-        tile = tile if isinstance(tile, dict) else {"grid": tile} if isinstance(tile, str) else {"size": tile}
+        if not isinstance(tile, dict):
+            is_size = not isinstance(tile, str) or "x" in tile
+            tile = {"size" if is_size else "grid": tile}
         _check_keys(tile, Tile, f"{where}.tile")
         out["tile"] = dict(_expand_tile(tile))
     return out
@@ -285,8 +296,8 @@ def _expand_tile(tile: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield key, _names(value) if key == "keep_categories" else value
     if "size" in tile and tile.get("stride") is None:
         size = _pair(tile["size"])
-        halved = isinstance(size, tuple) and all(str(side).strip().isdigit() for side in size)
-        yield "stride", tuple(max(int(side) // 2, 1) for side in size) if halved else size
+        numbers = isinstance(size, tuple | list) and all(str(side).strip().isdigit() for side in size)
+        yield "stride", tuple(max(int(side) // 2, 1) for side in size) if numbers else size
 
 
 def _expand_pad(pad: Mapping[str, Any]) -> dict[str, Any]:
@@ -310,7 +321,7 @@ def _pair(value: Any) -> Any:
     """512 -> (512, 512); "640x480" -> (640, 480)."""
     if isinstance(value, str):
         return tuple(value.split("x")) if "x" in value else (value, value)
-    return (value, value) if isinstance(value, int) else value
+    return (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _names(value: Any) -> Any:

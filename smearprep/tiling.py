@@ -45,6 +45,10 @@ class Tile:
     keep: Keep = "all"
     keep_categories: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.margin < 0:
+            raise RecipeError(f"margin {self.margin}: give the px of context to add, 0 or more")
+
 
 @dataclass(frozen=True)
 class Pad:
@@ -79,6 +83,8 @@ class Shaping:
     def __post_init__(self) -> None:
         if not 0 <= self.min_visible <= 1:
             raise RecipeError(f"min_visible {self.min_visible} must lie between 0 and 1")
+        if self.resize is not None:
+            _check_canvas(self.resize)
 
 
 def views(size: tuple[int, int], shaping: Shaping) -> list[View]:

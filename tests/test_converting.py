@@ -49,7 +49,11 @@ def test_a_folder_becomes_one_file_and_counts_add_up(tmp_path):
         "files": 2, "images": 2, "shapes_read": 3, "cells": 2, "repaired": 1, "zero_area": 1, "note": 1
     }  # fmt: skip
     assert summary.by_category == {"RBC": 2}
-    assert kinds(summary) == [("zero_area", "b.json", "1"), ("repaired", "deep/a.json", "0"), ("note", "", "")]
+    assert kinds(summary) == [
+        ("zero_area", "b.json", "1"),
+        ("repaired", "deep/a.json", "0"),
+        ("note", "", ""),
+    ]
     assert "'Trailer', which no cell has" in summary.findings[-1].what
     assert summary.tables["images"][0] == {
         "image": "b.jpg", "shapes_read": 2, "cells": 1, "left_out": 1, "repaired": 0
@@ -191,7 +195,7 @@ def test_either_frame_of_a_rotated_image_is_let_in(tmp_path, orientation):
 
 def test_findings_never_hold_an_absolute_path(tmp_path):
     markup(tmp_path / "x" / "a.json", entry([(0, 0), (1, 1), (2, 2)]), entry())
-    markup(tmp_path / "y" / "b.json", entry([(0, 0), (1, 1), (2, 2)]))
+    markup(tmp_path / "y" / "b.json", entry([(0, 0), (1, 1), (2, 2)]), name="b.jpg")
     summary = convert([tmp_path / "x", tmp_path / "y" / "b.json"], tmp_path / "c.json")
     named = [f.file for f in summary.findings if f.file]
     assert named == ["x/a.json", "y/b.json"]

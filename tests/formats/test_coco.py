@@ -79,7 +79,9 @@ def drawn(draw):
     radius = draw(st.lists(st.floats(1, 20), min_size=count, max_size=count))
     turn = draw(st.floats(0, 1))
     angles = [2 * math.pi * (n + turn) / count for n in range(count)]
-    shape = Polygon([(30 + r * math.cos(a), 25 + r * math.sin(a)) for r, a in zip(radius, angles, strict=True)])
+    shape = Polygon(
+        [(30 + r * math.cos(a), 25 + r * math.sin(a)) for r, a in zip(radius, angles, strict=True)]
+    )
     return Cell(draw(labels), shape, draw(st.sampled_from(["drawn", "component", "made"])))
 
 
@@ -352,7 +354,9 @@ def test_sparse_ids_id_0_and_an_empty_root_category(tmp_path):
     assert images[0].annotated == {"WBC", "血小板"}
 
 
-@pytest.mark.parametrize("name", ["../a.jpg", "/etc/a.jpg", "C:\\a.jpg", "x\\..\\..\\a.jpg", "", " ", None, 3, "a\0"])
+@pytest.mark.parametrize(
+    "name", ["../a.jpg", "/etc/a.jpg", "C:\\a.jpg", "x\\..\\..\\a.jpg", "", " ", None, 3, "a\0"]
+)
 def test_an_image_name_that_leads_out_is_left_out(tmp_path, name):
     path = tmp_path / "c.json"
     value = {

@@ -124,9 +124,7 @@ def _at_centres(shape: Polygon | MultiPolygon, size: tuple[int, int]) -> tuple[M
 
 @LAW
 @given(shape=areas(), size=st.tuples(st.integers(1, 26), st.integers(1, 26)))
-def test_a_pixel_is_set_if_its_centre_is_inside(
-    shape: Polygon | MultiPolygon, size: tuple[int, int]
-) -> None:
+def test_a_pixel_is_set_if_its_centre_is_inside(shape: Polygon | MultiPolygon, size: tuple[int, int]) -> None:
     mask = shape_to_mask(shape, size)
     expected, clear = _at_centres(shape, size)
     assert mask.shape == expected.shape and mask.dtype == np.bool_
@@ -198,9 +196,7 @@ def test_clip_gives_the_intersection(
 
 @LAW
 @given(found=st.lists(shapes(), min_size=1, max_size=5), window=_windows())
-def test_clipping_twice_is_clipping_once(
-    found: list[Any], window: tuple[float, float, float, float]
-) -> None:
+def test_clipping_twice_is_clipping_once(found: list[Any], window: tuple[float, float, float, float]) -> None:
     whole = np.array(found, dtype=object)
     before = [shape.wkb for shape in found]
     once = clip(whole, window)

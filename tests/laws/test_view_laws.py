@@ -73,9 +73,7 @@ def _cut(image: NDArray[np.uint8], window: tuple[int, int, int, int]) -> NDArray
 
 @LAW
 @given(image=pictures(), view=views())
-def test_every_pixel_of_a_view_is_the_sources_and_zero_outside(
-    image: NDArray[np.uint8], view: View
-) -> None:
+def test_every_pixel_of_a_view_is_the_sources_and_zero_outside(image: NDArray[np.uint8], view: View) -> None:
     shown = show(image, View(view.window, view.window[2:]))
     assert shown.dtype == np.uint8
     np.testing.assert_array_equal(shown, _cut(image, view.window))
