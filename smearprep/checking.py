@@ -69,6 +69,7 @@ class _Seen:
         self.subsets: dict[str, dict[str, set[str]]] = {
             what: defaultdict(set) for what in ("smear", "source", "content")
         }
+        self.first_with: dict[str, str] = {}  # digest -> the first image that has it
         self.images: Counter[str] = Counter()
         self.cells: Counter[str] = Counter()
         self.by_category: Counter[str] = Counter()
@@ -167,7 +168,8 @@ def _check_image(
         yield Finding("size_mismatch", what, name, id_)
     yield from _check_digest(out, name, digests, id_)
     if name in digests:
-        seen.subsets["content"][str(digests[name])].add(subset)
+        first = seen.first_with.setdefault(str(digests[name]), name)
+        seen.subsets["content"][first].add(subset)
 
 
 # ---------------------------------------------------------------- annotations
@@ -206,7 +208,7 @@ def _check_annotations(
 
 
 def _check_leaks(seen: _Seen) -> Iterator[Finding]:
-    names = {"smear": "smear", "source": "raw image", "content": "image content (digest)"}
+    names = {"smear": "smear", "source": "raw image", "content": "picture of"}
     for what, groups in seen.subsets.items():
         for key, subsets in sorted(groups.items()):
             # A raw image in two subsets is told as its smear, where that is known.

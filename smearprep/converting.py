@@ -16,7 +16,7 @@ from smearprep.cells import LabelMap, fit_to_image, relabel, relabel_names
 from smearprep.datasets.files import is_image, walk
 from smearprep.errors import DataError, LayoutError, OutputError
 from smearprep.findings import Finding, Kind, Summary, count_kinds, shown_name
-from smearprep.formats.coco import CocoWriter, annotation_fields
+from smearprep.formats.coco import CocoWriter, annotation_fields, is_own_work
 from smearprep.formats.coco.reading import stays_inside
 from smearprep.formats.do_unet import TOOL_LABELS
 from smearprep.formats.reading import ReadOptions
@@ -73,7 +73,7 @@ def convert(
         OutputError: The output is one of the files to read, or cannot be written.
     """
     given = [path.absolute() for path in markup]
-    files = list(dict.fromkeys(file for path in given for file in _files(path, format)))
+    files = list(dict.fromkeys(file for path in given for file in _files(path, format, output)))
     _check_output(output, files)
     options = ReadOptions(
         base=_base(given),
@@ -117,14 +117,16 @@ def _collector_paused() -> Iterator[None]:
 # ---------------------------------------------------------------- which files
 
 
-def _files(path: Path, format: str | None) -> list[Path]:
-    """A file itself, or the annotation files below a folder, sorted."""
+def _files(path: Path, format: str | None, output: Path) -> list[Path]:
+    """A file itself, or the annotation files below a folder, sorted, the output of an earlier run aside."""
     if not path.is_dir():
         return [path]
     if format == "masks":
         found, looked_for = [p for p in walk(path) if is_image(p)], "image files"
     else:
         found = [p for p in walk(path) if p.suffix.lower() in _SUFFIXES]
+        if is_own_work(output):
+            found = [p for p in found if p.resolve() != output.resolve()]
         looked_for = f"{', '.join(_SUFFIXES)}; masks are read with --from masks"
     if not found:
         raise LayoutError(f"{path}: no annotation file in this folder (looked for {looked_for})")
@@ -243,7 +245,9 @@ class _Job:
         """The name and size (width, height) an image is written with, or why it is left out."""
         name, stated = image.file_name, image.size
         if not stays_inside(name):
-            return Finding("invalid", f"the image's name {name!r} leads out of its folder; left out", file)
+            return Finding(
+                "missing_image", f"the image's name {name!r} leads out of its folder; left out", file
+            )
         if self.options.images is None and stated is not None:
             return name, stated
         root = self.options.images or Path(image.file).parent

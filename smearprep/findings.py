@@ -11,11 +11,11 @@ from typing import Any, Literal, get_args
 
 Kind = Literal[
     "unreadable",  # an image or annotation file that cannot be used; left out
-    "missing_image",  # an annotation whose image is not there; left out
+    "missing_image",  # an annotation whose image is not there, or is named outside its folder; left out
     "size_mismatch",  # the annotation states another image size than the image has; left out
     "corrupt",  # a prepared file that is not what its manifest says
     "leak",  # one smear, or one image, in two subsets
-    "invalid",  # an entry that makes no sense (2-point polygon, NaN, path out of the folder); left out
+    "invalid",  # an entry that makes no sense (2-point polygon, NaN, no label); left out
     "zero_area",  # a cell without area; left out
     "repaired",  # a self-crossing outline, made valid; kept
     "clipped",  # a cell that reached beyond its image; kept, cut at the border

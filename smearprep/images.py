@@ -327,6 +327,18 @@ def encode(image: RGB, format: ImageFormat, quality: int = 95) -> bytes:
     Raises:
         RecipeError: Unknown format or quality.
     """
+    return encode_bgr(to_bgr(image.copy()), format, quality)
+
+
+def to_bgr(image: RGB) -> RGB:
+    """Turn the channels of an image round, in place, for `encode_bgr`: once for all its views."""
+    import cv2
+
+    return cv2.cvtColor(image, cv2.COLOR_RGB2BGR, dst=image)  # type: ignore[return-value]
+
+
+def encode_bgr(image: RGB, format: ImageFormat, quality: int = 95) -> bytes:
+    """`encode` of an image that is (H, W, 3) uint8 BGR."""
     import cv2
 
     if format not in ("jpg", "png") or not 1 <= quality <= 100:
@@ -336,7 +348,7 @@ def encode(image: RGB, format: ImageFormat, quality: int = 95) -> bytes:
         options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     else:
         options = [cv2.IMWRITE_PNG_COMPRESSION, 1]
-    done, buffer = cv2.imencode(f".{format}", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    done, buffer = cv2.imencode(f".{format}", image, options)
     if not done:
         raise RecipeError(f"an image of shape {image.shape} cannot be encoded as {format}")
     return buffer.tobytes()
@@ -350,8 +362,11 @@ def write_atomic(path: Path, data: bytes) -> None:
     """
     part = path.with_name(f".{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data)
+        try:
+            part.write_bytes(data)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(data)
         part.replace(path)
     except OSError as error:
         with suppress(OSError):

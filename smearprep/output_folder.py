@@ -71,6 +71,16 @@ def open_output(out: Path, digest: str, work: Sequence[RenderTask], force: bool)
     return known
 
 
+def check_still_ours(out: Path, digest: str) -> None:
+    """Refuse to end a run whose output was replaced by another run in the meantime.
+
+    Raises:
+        OutputError: It was.
+    """
+    if _found_plan(out) != digest:
+        raise OutputError(f"{out}: another run has replaced what this one wrote; run one at a time")
+
+
 def _found_plan(out: Path) -> str | None:
     """The digest of the plan that was rendered, or is being rendered, to a folder.
 

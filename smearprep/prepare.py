@@ -19,7 +19,7 @@ from smearprep import datasets
 from smearprep.datasets.loading import LoadOptions
 from smearprep.errors import DataError, RecipeError
 from smearprep.findings import Finding, Summary, count_kinds
-from smearprep.output_folder import journal, keep_apart, open_output, plan_digest, tidy
+from smearprep.output_folder import check_still_ours, journal, keep_apart, open_output, plan_digest, tidy
 from smearprep.planning import plan
 from smearprep.recipes import Recipe, Source
 from smearprep.records import Plan, RawSet
@@ -84,6 +84,7 @@ def prepare(
     if not the_plan.views:
         raise RecipeError(f"recipe {recipe.name}: no image could be read. {_told(the_plan.findings)}")
     summary = _summary(command, out, recipe, the_plan, samples)
+    check_still_ours(out, digest)
     annotations = write_annotations(the_plan, recipe, out)
     write_manifest(recipe, digest, results, annotations, summary, out)
     tidy(out)

@@ -17,7 +17,7 @@ from typing import BinaryIO
 import orjson
 
 from smearprep.errors import DataError, OutputError
-from smearprep.images import ImageFormat, decode, encode, probe, read_bytes, show, write_atomic
+from smearprep.images import ImageFormat, decode, encode_bgr, probe, read_bytes, show, to_bgr, write_atomic
 from smearprep.recipes import ImageFiles
 from smearprep.records import Plan, PlannedView, View
 
@@ -200,15 +200,15 @@ def _write_views(task: RenderTask, data: bytes, out: Path) -> dict[str, str]:
         raise DataError(
             task.path, f"was {task.size[0]}x{task.size[1]} px when the plan was made; it has changed"
         )
-    image = decode(data, task.path, task.oriented)
-    plain = header.mode == "RGB" and header.orientation == 1
+    image = to_bgr(decode(data, task.path, task.oriented))
+    plain = header.mode == "RGB" and header.orientation == 1 and not header.is_deep
     same_format = {"JPEG": "jpg", "PNG": "png"}.get(header.format) == task.format
     outputs = {}
     for name, view in task.views:
         whole = view == View((0, 0, *task.size), task.size)
         # An untouched image of the right kind is copied byte for byte: nothing is lost to a second encoding.
         copied = whole and plain and same_format
-        encoded = data if copied else encode(show(image, view), task.format, task.quality)
+        encoded = data if copied else encode_bgr(show(image, view), task.format, task.quality)
         write_atomic(out / name, encoded)
         outputs[name] = sha256(encoded).hexdigest()
     return outputs

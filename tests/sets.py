@@ -36,7 +36,7 @@ replace = Path.replace
 def counted(self, target):
     global left
     left -= 1
-    if left < 0:
+    if left == -1:
         os.kill(os.getpid(), getattr(signal, name))
     return replace(self, target)
 

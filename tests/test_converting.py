@@ -201,3 +201,11 @@ def test_findings_never_hold_an_absolute_path(tmp_path):
     assert named == ["x/a.json", "y/b.json"]
     assert not any(Path(name).is_absolute() for name in named)
     assert str(tmp_path) not in (tmp_path / "c.json").read_text()
+
+
+def test_the_output_of_an_earlier_run_is_no_input_of_the_next(tmp_path):
+    markup(tmp_path / "a.json", entry())
+    first = convert([tmp_path], tmp_path / "cells.json")
+    markup(tmp_path / "b.json", entry())
+    second = convert([tmp_path], tmp_path / "cells.json")
+    assert (first.counts["cells"], second.counts["cells"]) == (1, 2)

@@ -162,6 +162,14 @@ def test_clip_keeps_holes_and_parts() -> None:
     assert has_holes(whole) and whole.area == 76
 
 
+def test_a_notch_that_reaches_the_window_s_side_parts_the_cell() -> None:
+    """Where GEOS' own fast clipping leaves a shape that touches itself along the side."""
+    notched = Polygon([(3, 6), (4, 4), (5, 7), (4, 1)])
+    [found] = clip(np.array([notched], dtype=object), (1, 4, 5, 5))
+    assert isinstance(found, MultiPolygon) and found.is_valid and len(found.geoms) == 2
+    assert found.area == pytest.approx(notched.intersection(shapely.box(1, 4, 5, 5)).area)
+
+
 def test_what_only_touches_the_window_is_not_in_it() -> None:
     beside, corner = shapely.box(10, 0, 12, 5), shapely.box(10, 5, 12, 7)
     found = clip(np.array([beside, corner, Point(10, 2), Point(2, 5)], dtype=object), (0, 0, 10, 5))

@@ -76,6 +76,11 @@ def test_keep_rules(keep: Keep, categories: tuple[str, ...], expected: list[int]
     assert found == expected
 
 
+def test_a_centroid_on_the_border_of_two_windows_is_in_one() -> None:
+    of = sample((30, 10), [Cell("WBC", shapely.box(8, 2, 12, 8))])
+    assert [view.window[0] for view, _ in show_cells(of, _tile("centroid"))] == [10]
+
+
 def test_a_view_cell_is_cut_scaled_and_linked() -> None:
     cell = Cell("WBC", shapely.box(5, 2, 15, 8))
     of = sample((20, 10), [Cell("RBC", shapely.box(0, 0, 1, 1)), cell])

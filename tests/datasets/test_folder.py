@@ -197,7 +197,7 @@ def test_names_that_lead_out_of_the_folder(tmp_path):
     coco(tmp_path / "raw" / "cells.json", "../y.jpg")
     raw = load(tmp_path / "raw")
     assert {path: len(s.cells) for path, s in by_path(raw).items()} == {"images/x.jpg": 1}
-    assert "labels/y.xml" in told(raw, "invalid") and "cells.json" in told(raw, "invalid")
+    assert "labels/y.xml" in told(raw, "missing_image") and "cells.json" in told(raw, "missing_image")
 
 
 def test_absolute_path_of_another_machine(tmp_path):

@@ -112,7 +112,7 @@ def test_names_that_lead_out_of_the_folder_are_refused(root):
     instances(root / "annotations" / "instances_test.json", *({"file_name": name} for name in names))
     raw = load(root)
     assert all("secret" not in sample.source for sample in raw.samples)
-    assert sum(kind == "invalid" for kind, _, _ in (found(raw))) == 3
+    assert sum(kind == "missing_image" for kind, _, _ in found(raw)) == 3
 
 
 def test_one_image_in_two_subsets(root):

@@ -354,9 +354,7 @@ def test_sparse_ids_id_0_and_an_empty_root_category(tmp_path):
     assert images[0].annotated == {"WBC", "血小板"}
 
 
-@pytest.mark.parametrize(
-    "name", ["../a.jpg", "/etc/a.jpg", "C:\\a.jpg", "x\\..\\..\\a.jpg", "", " ", None, 3, "a\0"]
-)
+@pytest.mark.parametrize("name", ["../a.jpg", "/etc/..", "C:\\", "x\\..\\..\\a.jpg", "", " ", None, 3, "a\0"])
 def test_an_image_name_that_leads_out_is_left_out(tmp_path, name):
     path = tmp_path / "c.json"
     value = {
@@ -367,7 +365,15 @@ def test_an_image_name_that_leads_out_is_left_out(tmp_path, name):
     path.write_text(json.dumps(value))
     (image,), (finding,) = read(path)
     assert image.file_name == "in/side..jpg"
-    assert (finding.kind, finding.id) == ("invalid", "image 1")
+    assert (finding.kind, finding.id) == ("missing_image", "image 1")
+
+
+@pytest.mark.parametrize("name", ["/home/anna/a.jpg", "C:\\pictures\\a.jpg", "\\\\server\\share\\x\\a.jpg"])
+def test_a_path_on_another_computer_is_taken_for_its_name(tmp_path, name):
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps({"images": [{"id": 1, "file_name": name}], "annotations": []}))
+    (image,), findings = read(path)
+    assert image.file_name == "a.jpg" and not findings
 
 
 def test_odd_records_are_named(tmp_path):

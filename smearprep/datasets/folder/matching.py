@@ -125,7 +125,7 @@ def claim(
         found, rank = index.find(cells.file_name, annotation)
     except ValueError:
         what = f"the image name {cells.file_name!r} leads out of the folder; left out"
-        findings.append(Finding("invalid", what, name, cells.file_name))
+        findings.append(Finding("missing_image", what, name, cells.file_name))
         return None
     if len(found) == 1:
         return Claim(found[0], cells, name, rank)

@@ -9,8 +9,8 @@ outline is ever invented; pycocotools' annToMask raises IndexError on it. A poin
 from __future__ import annotations
 
 from smearprep.formats.coco.reading import read, sniff
-from smearprep.formats.coco.writing import CocoWriter, annotation_fields
+from smearprep.formats.coco.writing import CocoWriter, annotation_fields, is_own_work
 
 TITLE = "COCO instances (JSON with images, annotations and categories)"
 
-__all__ = ["TITLE", "CocoWriter", "annotation_fields", "read", "sniff"]
+__all__ = ["TITLE", "CocoWriter", "annotation_fields", "is_own_work", "read", "sniff"]

@@ -99,7 +99,7 @@ def _searched(categories: Any, names: Mapping[Any, str], entries: Sequence[Any])
 def _images(records: Sequence[Any], log: _Log) -> dict[Any, dict[str, Any] | None]:
     """Image id -> record, or None for an image that is left out."""
     images: dict[Any, dict[str, Any] | None] = {}
-    for n, record in enumerate(records):
+    for n, record in enumerate(map(_without_folders, records)):
         id_ = record.get("id") if isinstance(record, dict) else None
         told = f"image {_told(id_, n)}"
         if not isinstance(id_, int | str):
@@ -108,11 +108,19 @@ def _images(records: Sequence[Any], log: _Log) -> dict[Any, dict[str, Any] | Non
             log.add("invalid", "another image has this id; the later one is left out", told)
         elif not stays_inside(record.get("file_name")):
             what = f"file_name {record.get('file_name')!r} is no path inside the image folder; left out"
-            log.add("invalid", f"{what} with its annotations", told)
+            log.add("missing_image", f"{what} with its annotations", told)
             images[id_] = None
         else:
             images[id_] = record
     return images
+
+
+def _without_folders(record: Any) -> Any:
+    """A record whose file_name is a path on the annotator's computer, with the name alone."""
+    name = record.get("file_name") if isinstance(record, dict) else None
+    if isinstance(name, str) and (PureWindowsPath(name).root or PureWindowsPath(name).drive):
+        return {**record, "file_name": PureWindowsPath(name).name}
+    return record
 
 
 def stays_inside(name: Any) -> bool:

@@ -17,9 +17,10 @@ from shapely.geometry import MultiPolygon, Polygon
 
 from smearprep.errors import OutputError, RecipeError
 from smearprep.geometry import shape_to_counts
+from smearprep.images import is_file, read_bytes
 from smearprep.records import Shape
 
-_INFO = {"description": "cells in blood-smear images, written by smearprep"}
+_HEAD = b'{"info":{"description":"cells in blood-smear images, written by smearprep"}'
 _NOTHING: Mapping[str, Any] = {}
 OWN_FIELDS = ("visible", "cell", "made_by", "score")
 """Attributes of a cell that stand in the annotation itself; all others are in its `attributes`."""
@@ -38,6 +39,11 @@ def annotation_fields(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     fields = {key: attributes[key] for key in OWN_FIELDS if key in attributes}
     rest = {key: value for key, value in attributes.items() if key not in fields}
     return {**fields, "attributes": rest} if rest else fields
+
+
+def is_own_work(path: Path) -> bool:
+    """True if a file was written by a CocoWriter."""
+    return is_file(path) and read_bytes(path, len(_HEAD)) == _HEAD
 
 
 class CocoWriter:
@@ -213,7 +219,7 @@ class CocoWriter:
         assert self._spool is not None
         self._spool.seek(0)
         with self._whole.open("wb") as file:
-            file.write(b'{"info":' + orjson.dumps(_INFO) + b',\n"licenses":[],\n"categories":[\n')
+            file.write(_HEAD + b',\n"licenses":[],\n"categories":[\n')
             file.writelines(_list_lines({"id": n, "name": name} for name, n in ids.items()))
             file.write(b'\n],\n"images":[\n')
             file.writelines(_list_lines(self._image_record(n, ids) for n in self._images))
