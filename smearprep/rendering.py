@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from itertools import groupby, islice
 from pathlib import Path
-from typing import BinaryIO
 
 import orjson
 
@@ -125,26 +124,26 @@ def render(
     size = {task.source: len(task.views) for task in work}
     if progress:
         progress(0, total)
-    with _append(journal) as note:
-        for result in _run(executor, work, out, known, in_flight):
-            if strict and result.error:
-                raise DataError(result.source, result.error)
-            results[result.source] = result
-            if not result.error and result.key not in known:
-                note.write(orjson.dumps(asdict(result), option=orjson.OPT_APPEND_NEWLINE))
-                note.flush()
-            done += size[result.source]
-            if progress:
-                progress(done, total)
+    for result in _run(executor, work, out, known, in_flight):
+        if strict and result.error:
+            raise DataError(result.source, result.error)
+        results[result.source] = result
+        if not result.error and result != known.get(result.key):
+            _note(journal, result)
+        done += size[result.source]
+        if progress:
+            progress(done, total)
     return [results[task.source] for task in work]
 
 
-def _append(journal: Path) -> BinaryIO:
+def _note(journal: Path, result: Rendered) -> None:
+    """Append a finished task to the journal."""
     try:
         journal.parent.mkdir(parents=True, exist_ok=True)
-        return journal.open("ab")
+        with journal.open("ab") as file:
+            file.write(orjson.dumps(asdict(result), option=orjson.OPT_APPEND_NEWLINE))
     except OSError as error:
-        raise OutputError(f"{journal.parent}: cannot be written ({error.strerror})") from None
+        raise OutputError(f"{journal}: cannot be written ({error.strerror or error})") from None
 
 
 def _run(
