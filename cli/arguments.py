@@ -42,7 +42,7 @@ def parse_options(entries: Sequence[str] | None) -> dict[str, Any]:
     Raises:
         RecipeError: An entry without `=`, or broken YAML.
     """
-    from smearprep.recipes import parse_entries
+    from smearprep.entries import parse_entries
 
     return parse_entries(entries or ())
 
@@ -56,6 +56,20 @@ def parse_map(entries: Sequence[str] | None) -> dict[str, str]:
 
 def parse_size(text: str | None) -> tuple[int, int] | None:
     """A size such as "550" or "640x480" as (width, height) in px."""
-    from smearprep.recipes import parse_size
+    from smearprep.entries import parse_size
 
     return None if text is None else parse_size(text)
+
+
+def parse_colours(entries: Sequence[str] | None) -> dict[str, tuple[int, int, int]]:
+    """`["nucleus=0,255,255"]` as a dict of (R, G, B)."""
+    from smearprep.entries import parse_colours
+
+    return parse_colours(entries or ())
+
+
+def parse_areas(entries: Sequence[str] | None) -> dict[str, int]:
+    """`["WBC=1000"]` as a dict of px."""
+    from smearprep.entries import parse_areas
+
+    return parse_areas(entries or ())

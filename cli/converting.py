@@ -22,6 +22,18 @@ def convert(
     class_: Annotated[
         list[str] | None, typer.Option("--class", help="Class names by index, for YOLO. Repeatable.")
     ] = None,
+    label: Annotated[str, typer.Option(help="What the cells of a binary mask, or points, are.")] = "cell",
+    colour: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LABEL=R,G,B", help="A colour of colour-coded masks. Repeatable."),
+    ] = None,
+    threshold: Annotated[
+        int, typer.Option(min=0, max=255, help="A mask pixel above this grey value is foreground.")
+    ] = 127,
+    min_area: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LABEL=PX", help="The smallest region of a mask that is a cell. Repeatable."),
+    ] = None,
     strict: args.Strict = False,
     as_json: Json = False,
 ) -> None:
@@ -31,7 +43,8 @@ def convert(
     run(
         lambda progress: convert(
             markup, output, labels=args.parse_map(map_), format=from_, images=images,
-            classes=tuple(class_ or ()), strict=strict, progress=progress,
+            classes=tuple(class_ or ()), label=label, colours=args.parse_colours(colour),
+            threshold=threshold, min_area=args.parse_areas(min_area), strict=strict, progress=progress,
         ),
         as_json,
     )  # fmt: skip

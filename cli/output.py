@@ -88,17 +88,17 @@ def _as_json(summary: Summary) -> str:
 
 @contextmanager
 def _progress_bar() -> Iterator[Progress]:
-    """A bar on standard error that comes with the first call; none where that is no terminal."""
+    """A bar on standard error, without an end until the first call; none where that is no terminal."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield lambda done, total: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("images", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        task = bar.add_task("reading", total=None)
+        yield lambda done, total: bar.update(task, description="working", completed=done, total=total)
 
 
 # ---------------------------------------------------------------- tables for people

@@ -57,7 +57,7 @@ def tile(
     """Cut images into windows, with their cells."""
 
     def job(progress: Progress) -> Summary:
-        from smearprep.recipes import parse_tile
+        from smearprep.entries import parse_tile
         from smearprep.steps import one_step
 
         numbers = {"size": size, "stride": stride, "edge": edge, "margin": margin, "grid": grid}
@@ -92,7 +92,7 @@ def pad(
     """Pad images with zeros, to square by default."""
 
     def job(progress: Progress) -> Summary:
-        from smearprep.recipes import parse_pad
+        from smearprep.entries import parse_pad
         from smearprep.steps import one_step
 
         return one_step(
@@ -129,7 +129,7 @@ def split(
     """Divide images into train, val and test, smear by smear."""
 
     def job(progress: Progress) -> Summary:
-        from smearprep.recipes import parse_split
+        from smearprep.entries import parse_split
         from smearprep.steps import one_step
 
         rules = {"ratio": ratio, "by": by, "seed": seed, "stratify": stratify, "official": official}
@@ -143,7 +143,12 @@ def split(
 
 
 def prepare(
-    recipe: Annotated[str, typer.Argument(help="A shipped recipe's name, or a YAML file.")],
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            help="yolact-cis, raabin, do-unet, counting-rbc, counting-wbc, counting-plt; or a YAML file."
+        ),
+    ],
     out: Annotated[Path | None, typer.Argument(help="The folder to write.")] = None,
     raw: Annotated[
         list[str] | None,
@@ -195,7 +200,7 @@ def _what(
     quality: int,
 ) -> dict[str, Any]:
     """What the single steps have in common, read from its short forms."""
-    from smearprep.recipes import parse_images
+    from smearprep.entries import parse_images
 
     return {
         "dataset": dataset,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from importlib.resources import files
@@ -162,7 +162,7 @@ def parse_recipe(text: str, where: str) -> Recipe:
         raise RecipeError(f"{where}: broken YAML: {error}") from None
     if not isinstance(data, dict):
         raise RecipeError(f"{where}: a recipe is a list of `entry: value` lines; found {type(data).__name__}")
-    return _validated(Recipe, _expand_recipe({"name": Path(where).stem, **data}, where), where)
+    return validated(Recipe, _expand_recipe({"name": Path(where).stem, **data}, where), where)
 
 
 def _without_bools(data: Any) -> Any:
@@ -174,7 +174,8 @@ def _without_bools(data: Any) -> Any:
     return [_without_bools(value) for value in data] if isinstance(data, list) else data
 
 
-def _validated(record: type[T], data: Mapping[str, Any], where: str) -> T:
+def validated(record: type[T], data: Mapping[str, Any], where: str) -> T:
+    """Values as a record: pydantic checks their kinds, and what is wrong becomes a RecipeError."""
     from pydantic import TypeAdapter, ValidationError
 
     try:
@@ -187,63 +188,6 @@ def _validated(record: type[T], data: Mapping[str, Any], where: str) -> T:
         raise RecipeError(f"{where}: " + "; ".join(lines)) from None
 
 
-# ---------------------------------------------------------------- single entries
-
-
-def parse_tile(data: Mapping[str, Any]) -> Tile:
-    """A `tile:` entry; a stride of None is half the size.
-
-    Raises:
-        RecipeError: A value of the wrong kind. So do the next ones.
-    """
-    return _validated(Tile, dict(_expand_tile(data)), "tile")
-
-
-def parse_pad(data: Mapping[str, Any]) -> Pad:
-    """A `pad:` entry."""
-    return _validated(Pad, _expand_pad(data), "pad")
-
-
-def parse_split(data: Mapping[str, Any]) -> Split:
-    """A `split:` entry."""
-    return _validated(Split, _expand_split(data), "split")
-
-
-def parse_images(data: Mapping[str, Any]) -> ImageFiles:
-    """An `images:` entry."""
-    return _validated(ImageFiles, data, "images")
-
-
-def parse_size(value: Any) -> tuple[int, int]:
-    """512, "512" or "640x480" as (width, height) in px."""
-    return _validated(_Size, {"size": _pair(value)}, "size").size
-
-
-@dataclass(frozen=True)
-class _Size:
-    size: tuple[int, int]
-
-
-def parse_entries(entries: Sequence[str]) -> dict[str, Any]:
-    """`["exif=stored", "min_area={WBC: 900}"]` as a dict; the values are YAML.
-
-    Raises:
-        RecipeError: An entry without `=`, or broken YAML.
-    """
-    import yaml
-
-    out: dict[str, Any] = {}
-    for entry in entries:
-        key, sign, value = entry.partition("=")
-        if not (key and sign):
-            raise RecipeError(f"option {entry!r}: write it as KEY=VALUE")
-        try:
-            out[key.strip()] = yaml.safe_load(value)
-        except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2001-99-99
-            raise RecipeError(f"option {entry!r}: its value is broken YAML ({error})") from None
-    return out
-
-
 # ---------------------------------------------------------------- the short forms that people write
 
 
@@ -251,7 +195,7 @@ def _expand_recipe(data: dict[str, Any], where: str) -> dict[str, Any]:
     _check_keys(data, Recipe, where)
     out = dict(data)
     if "resize" in out:
-        out["resize"] = _pair(out["resize"])
+        out["resize"] = pair(out["resize"])
     if "categories" in out:
         out["categories"] = _names(out["categories"])
     sources = out.get("sources")
@@ -260,7 +204,7 @@ def _expand_recipe(data: dict[str, Any], where: str) -> dict[str, Any]:
     out["sources"] = [_expand_source(source, f"{where}: sources[{n}]") for n, source in enumerate(sources)]
     if isinstance(out.get("split"), dict):
         _check_keys(out["split"], Split, f"{where}: split")
-        out["split"] = _expand_split(out["split"])
+        out["split"] = expand_split(out["split"])
     if isinstance(out.get("images"), dict):
         _check_keys(out["images"], ImageFiles, f"{where}: images")
     return out
@@ -277,34 +221,37 @@ def _expand_source(source: Any, where: str) -> dict[str, Any]:
     if pad is not None:
         pad = pad if isinstance(pad, dict) else {"to": pad}
         _check_keys(pad, Pad, f"{where}.pad")
-        out["pad"] = _expand_pad(pad)
+        out["pad"] = expand_pad(pad)
     if tile is not None:
         if not isinstance(tile, dict):
             is_size = not isinstance(tile, str) or "x" in tile
             tile = {"size" if is_size else "grid": tile}
         _check_keys(tile, Tile, f"{where}.tile")
-        out["tile"] = dict(_expand_tile(tile))
+        out["tile"] = dict(expand_tile(tile))
     return out
 
 
-def _expand_tile(tile: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def expand_tile(tile: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The entries of a tile: sizes as pairs, names as tuples, a stride where none is given."""
     for key, value in tile.items():
         if key in ("size", "stride"):
             if value is not None:
-                yield key, _pair(value)
+                yield key, pair(value)
         else:
             yield key, _names(value) if key == "keep_categories" else value
     if "size" in tile and tile.get("stride") is None:
-        size = _pair(tile["size"])
+        size = pair(tile["size"])
         numbers = isinstance(size, tuple | list) and all(str(side).strip().isdigit() for side in size)
         yield "stride", tuple(max(int(side) // 2, 1) for side in size) if numbers else size
 
 
-def _expand_pad(pad: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: _pair(value) if key == "to" and value != "square" else value for key, value in pad.items()}
+def expand_pad(pad: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries of a padding: its size as a pair."""
+    return {key: pair(value) if key == "to" and value != "square" else value for key, value in pad.items()}
 
 
-def _expand_split(split: Mapping[str, Any]) -> dict[str, Any]:
+def expand_split(split: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries of a split: its ratio as three numbers."""
     return {key: _ratio(value) if key == "ratio" else value for key, value in split.items()}
 
 
@@ -317,7 +264,7 @@ def _check_keys(data: Mapping[Any, Any], record: type, where: str) -> None:
             raise RecipeError(f"{where}: unknown entry {key!r}; {hint}")
 
 
-def _pair(value: Any) -> Any:
+def pair(value: Any) -> Any:
     """512 -> (512, 512); "640x480" -> (640, 480)."""
     if isinstance(value, str):
         return tuple(value.split("x")) if "x" in value else (value, value)

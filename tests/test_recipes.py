@@ -7,19 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from smearprep.entries import (
+    parse_entries,
+    parse_images,
+    parse_pad,
+    parse_size,
+    parse_split,
+    parse_tile,
+)
 from smearprep.errors import RecipeError
 from smearprep.recipes import (
     ImageFiles,
     Recipe,
     Source,
     load_recipe,
-    parse_entries,
-    parse_images,
-    parse_pad,
     parse_recipe,
-    parse_size,
-    parse_split,
-    parse_tile,
     recipe_text,
     shipped,
 )
