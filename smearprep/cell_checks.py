@@ -49,6 +49,9 @@ def _faults(annotation: Mapping[str, Any], size: tuple[Any, Any]) -> Iterator[st
         bounds, found = np.array(shape.bounds), shape.area
     elif outline:
         rings = [np.asarray(ring, float).reshape(-1, 2) for ring in outline]
+        if not all(np.isfinite(ring).all() for ring in rings):
+            yield "its outline has a coordinate that is no number"
+            return
         polygons = np.array([shapely.Polygon(ring) for ring in rings], dtype=object)
         if not shapely.is_valid(polygons).all():
             yield "its outline crosses itself"

@@ -17,6 +17,8 @@ from smearprep.output_folder import MANIFEST, STATE
 from smearprep.rendering import Progress
 from smearprep.splitting import SUBSETS
 
+_UNFINISHED = "the preparation has not come to its end; give the same command again to finish it"
+
 
 def check(out: Path, progress: Progress | None = None) -> Summary:
     """Check a prepared set, or any set in COCO's layout (then without digests and counts).
@@ -33,7 +35,8 @@ def check(out: Path, progress: Progress | None = None) -> Summary:
     """
     files = sorted((out / "annotations").glob("instances_*.json"))
     if not files:
-        raise LayoutError(f"{out}: is no prepared set; looked for annotations/instances_*.json in it")
+        what = "is no prepared set; looked for annotations/instances_*.json in it"
+        raise LayoutError(f"{out}: {_UNFINISHED if (out / STATE).is_dir() else what}")
     findings: list[Finding] = []
     manifest = _manifest(out, findings)
     digests = {**_mapping(manifest, "images"), **_mapping(manifest, "annotations")}
@@ -79,8 +82,7 @@ def _manifest(out: Path, findings: list[Finding]) -> Mapping[str, Any] | None:
     if not (out / MANIFEST).is_file():
         what = "there is no manifest: digests and counts cannot be checked"
         if (out / STATE).is_dir():
-            what = "the preparation has not come to its end; run `smearprep prepare` again to finish it"
-            findings.append(Finding("corrupt", what, MANIFEST))
+            findings.append(Finding("corrupt", _UNFINISHED, MANIFEST))
         else:
             findings.append(Finding("note", what, MANIFEST))
         return None
