@@ -72,6 +72,8 @@ def convert(
         DataError: Not one image could be used, or, if `strict`, a file could not.
         OutputError: The output is one of the files to read, or cannot be written.
     """
+    if format is not None:
+        formats.get(format)
     given = [path.absolute() for path in markup]
     files = list(dict.fromkeys(file for path in given for file in _files(path, format, output)))
     _check_output(output, files)

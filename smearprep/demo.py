@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 from smearprep import datasets, synthetic
 from smearprep.checking import check
@@ -70,7 +71,7 @@ def demo(out: Path, seed: int = 0, workers: int | None = None, progress: Progres
         by_category=prepared.by_category,
         by_subset=prepared.by_subset,
         findings=(*prepared.findings, *checked.findings),
-        next_step=f"smearprep inspect {raw / 'RAABIN_WBC'}",
+        next_step=f"smearprep inspect {quote(str(raw / 'RAABIN_WBC'))}",
         tables={"made": made},
     )
 

@@ -14,6 +14,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 
 from smearprep import datasets
 from smearprep.datasets.loading import LoadOptions
@@ -130,8 +131,9 @@ def load_sources(recipe: Recipe, roots: Sequence[tuple[str | None, Path]]) -> li
 def _load(recipe: Recipe, source: Source, root: Path) -> RawSet:
     """Load what the recipe needs of a data set: the categories before the label map."""
     wanted = None
-    if recipe.categories:
-        names = {*datasets.get(source.dataset).INFO.categories, *source.labels, *recipe.categories}
+    categories = datasets.get(source.dataset).INFO.categories
+    if recipe.categories and categories:  # a plain folder has those of its files
+        names = {*categories, *source.labels, *recipe.categories}
         wanted = frozenset(name for name in names if source.labels.get(name, name) in recipe.categories)
     return datasets.load(root, LoadOptions(wanted=wanted, extra=source.options), name=source.dataset)
 
@@ -205,5 +207,5 @@ def _summary(command: str, out: Path | None, recipe: Recipe, the_plan: Plan, sam
         by_category=dict(by_category),
         by_subset=by_subset,
         findings=the_plan.findings,
-        next_step="" if out is None else f"smearprep check {out}",
+        next_step="" if out is None else f"smearprep check {quote(str(out))}",
     )
