@@ -170,6 +170,23 @@ def test_a_notch_that_reaches_the_window_s_side_parts_the_cell() -> None:
     assert found.area == pytest.approx(notched.intersection(shapely.box(1, 4, 5, 5)).area)
 
 
+@pytest.mark.parametrize(
+    ("outline", "window", "area"),
+    [
+        ([(0, 10), (2, 12), (4, 12), (3, 9), (4, 6), (0, 6)], (2, 6, 4, 12), 9),
+        ([(12, 12), (5, 12), (6, 10), (5, 10), (5, 6), (8, 6), (12, 5)], (5, 9, 12, 12), 20),
+        ([(5, 12), (0, 12), (0, 7), (0.5, 8), (5.5, 5.5)], (0, 7, 3, 9), 4.75),
+    ],
+)
+def test_no_part_is_lost_where_outline_and_window_share_a_line(
+    outline: list[tuple[float, float]], window: tuple[float, float, float, float], area: float
+) -> None:
+    """GEOS' own fast clipping drops a piece of these cells and returns a valid shape."""
+    [part] = clip(np.array([Polygon(outline)], dtype=object), window)
+    assert part.area == pytest.approx(area)
+    assert part.symmetric_difference(Polygon(outline).intersection(shapely.box(*window))).area < 1e-9
+
+
 def test_what_only_touches_the_window_is_not_in_it() -> None:
     beside, corner = shapely.box(10, 0, 12, 5), shapely.box(10, 5, 12, 7)
     found = clip(np.array([beside, corner, Point(10, 2), Point(2, 5)], dtype=object), (0, 0, 10, 5))
