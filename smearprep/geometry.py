@@ -252,9 +252,8 @@ def _trace(region: Mask, x: int, y: int) -> Polygon:
 def _corners(region: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
     """The corners of a region's pixel-edge outline, and how they are joined.
 
-    In a row, corners sorted by x pair up to horizontal edges; in a column, sorted by y, to vertical
-    ones. Where two foreground pixels touch only at a corner, that corner counts twice: once for each
-    pixel, so that no outline crosses from one to the other (4-connectivity).
+    In a row, corners sorted by x pair up to horizontal edges; in a column, sorted by y, to vertical ones.
+    Where two foreground pixels touch only at a corner, two outlines meet: that corner counts twice.
 
     Returns:
         (n, 2) x, y; of each corner its partner along the row; and along the column.
@@ -262,26 +261,24 @@ def _corners(region: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[
     p = np.pad(region, 1).astype(np.int8)
     nw, ne, sw, se = p[:-1, :-1], p[:-1, 1:], p[1:, :-1], p[1:, 1:]
     total = nw + ne + sw + se
-    saddle = (total == 2) & (nw == se)
-    ys, xs = np.nonzero((total % 2 == 1) | saddle)
-    twice = saddle[ys, xs]
-    falling = nw[ys, xs] == 1  # of a saddle: foreground at north-west and south-east
-    ys, xs, falling = (np.repeat(a, 1 + twice) for a in (ys, xs, falling))
-    copy = np.zeros(len(xs), np.intp)
-    copy[np.flatnonzero((xs[1:] == xs[:-1]) & (ys[1:] == ys[:-1])) + 1] = 1
-    # The first copy of a saddle ends the row's left edge; it goes up (falling) or down (rising).
-    by_row = np.lexsort((copy, xs, ys))
-    by_column = np.lexsort((np.where(falling, copy, 1 - copy), ys, xs))
-    across, along = np.empty(len(xs), np.intp), np.empty(len(xs), np.intp)
-    across[by_row[0::2]], across[by_row[1::2]] = by_row[1::2], by_row[0::2]
-    along[by_column[0::2]], along[by_column[1::2]] = by_column[1::2], by_column[0::2]
-    return np.stack([xs, ys], axis=1), across, along
+    meeting = (total == 2) & (nw == se)
+    ys, xs = np.nonzero((total % 2 == 1) | meeting)  # row by row
+    xy = np.repeat(np.stack([xs, ys], axis=1), 1 + meeting[ys, xs], axis=0)
+    neighbour = np.arange(len(xy)) ^ 1  # 0 and 1, 2 and 3, ...
+    by_column = np.lexsort((xy[:, 1], xy[:, 0]))
+    along = np.empty(len(xy), np.intp)
+    along[by_column] = by_column[neighbour]
+    return xy, neighbour, along
 
 
 def _simple_loops(
     xy: NDArray[np.intp], across: NDArray[np.intp], along: NDArray[np.intp]
 ) -> list[FloatArray]:
-    """Follow row and column edges in turn; cut a loop in two where it touches itself at a corner."""
+    """Follow row and column edges in turn; cut a loop in two wherever it comes to a corner again.
+
+    So every loop is simple, and which of the two outlines that meet in a corner was followed first does
+    not matter.
+    """
     key = (xy[:, 1] * (xy[:, 0].max() + 1) + xy[:, 0]).tolist()
     row_partner, column_partner = across.tolist(), along.tolist()
     todo = bytearray(b"\1") * len(key)

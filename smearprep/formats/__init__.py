@@ -16,6 +16,7 @@ from smearprep.errors import DataError
 from smearprep.findings import Finding
 from smearprep.formats.reading import ReadOptions
 from smearprep.images import read_bytes
+from smearprep.jsonfiles import read_json
 from smearprep.records import ImageCells
 
 NAMES: tuple[str, ...] = ("do_unet", "coco", "voc", "yolo", "xyc", "masks")
@@ -55,6 +56,8 @@ def recognise(path: Path) -> str:
     for name in NAMES:
         if get(name).sniff(path, head):
             return name
+    if path.suffix.lower() == ".json":
+        read_json(path)  # if it is broken, that is what to say, and where
     titles = "; ".join(get(name).TITLE for name in NAMES)
     raise DataError(path, f"is in no annotation format that is read here. Looked for: {titles}")
 
