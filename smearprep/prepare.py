@@ -75,7 +75,7 @@ def prepare(
         raise RecipeError(f"recipe {recipe.name}: nothing is left to prepare. {_told(the_plan.findings)}")
     samples = sum(len(raw_set.samples) for _, raw_set in raw)
     if dry_run:
-        return _summary(command, None, recipe, the_plan, samples)
+        return _summary(command, None, the_plan, samples)
     work = list(tasks(the_plan, recipe.images))
     digest = plan_digest(recipe, work)
     known = open_output(out, digest, work, force)
@@ -84,7 +84,7 @@ def prepare(
     the_plan = _without_failed(the_plan, results)
     if not the_plan.views:
         raise RecipeError(f"recipe {recipe.name}: no image could be read. {_told(the_plan.findings)}")
-    summary = _summary(command, out, recipe, the_plan, samples)
+    summary = _summary(command, out, the_plan, samples)
     check_still_ours(out, digest)
     annotations = write_annotations(the_plan, recipe, out)
     write_manifest(recipe, digest, results, annotations, summary, out)
@@ -159,7 +159,7 @@ def _executor(executor: Executor | None, workers: int | None) -> Iterator[tuple[
 
     Threads suffice: decoding, resizing and encoding release Python's lock.
     """
-    count = workers or os.cpu_count() or 1
+    count = workers or _cores()
     if executor is not None:
         yield executor, 2 * count
         return
@@ -168,6 +168,11 @@ def _executor(executor: Executor | None, workers: int | None) -> Iterator[tuple[
         yield pool, count + 1
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _cores() -> int:
+    """The cores that this process may use; on a shared computer they are fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _without_failed(the_plan: Plan, results: Sequence[Rendered]) -> Plan:
@@ -180,7 +185,7 @@ def _without_failed(the_plan: Plan, results: Sequence[Rendered]) -> Plan:
     return replace(the_plan, views=views, findings=the_plan.findings + lost)
 
 
-def _summary(command: str, out: Path | None, recipe: Recipe, the_plan: Plan, samples: int) -> Summary:
+def _summary(command: str, out: Path | None, the_plan: Plan, samples: int) -> Summary:
     views = the_plan.views
     by_category: Counter[str] = Counter(dict.fromkeys(the_plan.categories, 0))
     by_category.update(c.cell.label for v in views for c in v.cells)
