@@ -98,7 +98,8 @@ class Sample:
         path: Where the image lies on this machine (never written to any output).
         source: `<data set>/<path relative to the raw folder, with />`: unique, and what outputs call it.
         size: (width, height) in px, in the frame of the cells.
-        smear: The slide, film or source image that must never be split between subsets.
+        smear: The slide, film or source image that must never be split between subsets; a name within its
+            data set.
         cells: Its cells, in the file's order.
         annotated: Categories looked for in the whole image. A category outside this set is unknown
             here, not absent, even if some cells of it are listed.

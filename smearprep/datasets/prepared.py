@@ -170,7 +170,7 @@ class _Part:
             path=path,
             source=source,
             size=size,
-            smear=str(record["smear"]) if record.get("smear") else source,
+            smear=str(record["smear"]) if record.get("smear") else relative(path, self.root),
             cells=tuple(cell for cell in cells if options.wants(cell.label)),
             annotated=frozenset(name for name in annotated if options.wants(name)),
             subset=self.subset,

@@ -150,7 +150,7 @@ def _sample(
         path=photo.image,
         source=f"{INFO.name}/{relative(photo.image, settings.root)}",
         size=size,
-        smear=f"{INFO.name}/{stem}",
+        smear=stem,
         cells=tuple(cells),
         annotated=frozenset(annotated),
         oriented=False,

@@ -232,7 +232,7 @@ def _sample(
         path=path,
         source=f"{INFO.name}/{name}",
         size=header.oriented_size(frame),
-        smear=f"{INFO.name}/{settings.smear_of(name, findings)}",
+        smear=settings.smear_of(name, findings),
         cells=tuple(cell for cell in cells if options.wants(cell.label)),
         annotated=frozenset(label for label in annotated if options.wants(label)),
         oriented=frame,
