@@ -110,7 +110,7 @@ def _as_tables(summary: Summary) -> str:
 
     text = StringIO()
     is_terminal = sys.stdout is not None and sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if is_terminal else None
+    width = shutil.get_terminal_size().columns or 80  # 80 too where there is no terminal
     console = Console(file=text, highlight=False, force_terminal=is_terminal, width=width)
     if summary.counts:
         _table(console, summary.command, [_spaced(summary.counts)])

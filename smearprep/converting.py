@@ -20,7 +20,7 @@ from smearprep.formats.coco import CocoWriter, annotation_fields, is_own_work
 from smearprep.formats.coco.reading import stays_inside
 from smearprep.formats.do_unet import TOOL_LABELS
 from smearprep.formats.reading import ReadOptions
-from smearprep.images import is_file, probe
+from smearprep.images import is_file, probe, read_bytes
 from smearprep.jsonfiles import read_json
 from smearprep.records import ImageCells
 from smearprep.rendering import Progress
@@ -138,6 +138,10 @@ def _files(path: Path, format: str | None, output: Path) -> list[Path]:
 def _check_output(output: Path, files: Sequence[Path]) -> None:
     if not files:
         raise LayoutError("no annotation file was given")
+    if not output.name:
+        raise OutputError("name the COCO file to write")
+    if is_file(output) and read_bytes(output, 64).lstrip()[:1] not in (b"", b"{"):
+        raise OutputError(f"{output}: is there and is no JSON file; choose another output")
     if output.resolve() in {file.resolve() for file in files}:
         raise OutputError(f"{output}: is one of the files to read; choose another output")
 

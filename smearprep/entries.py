@@ -95,5 +95,7 @@ def parse_entries(entries: Sequence[str]) -> dict[str, Any]:
         try:
             out[key] = yaml.safe_load(value)
         except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2001-99-99
-            raise RecipeError(f"option {key}={value}: its value is broken YAML ({error})") from None
+            raise RecipeError(
+                f"option {key}={value}: its value is broken YAML ({getattr(error, 'problem', error)})"
+            ) from None
     return out

@@ -354,12 +354,27 @@ def encode_bgr(image: RGB, format: ImageFormat, quality: int = 95) -> bytes:
     return buffer.tobytes()
 
 
+def refuse_special(path: Path) -> None:
+    """Refuse to put a file in the place of a folder, a pipe or a device such as /dev/null.
+
+    Raises:
+        OutputError: One is there.
+    """
+    try:
+        special = path.exists() and not path.is_file()
+    except OSError as error:  # a name that is too long
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
+    if special:
+        raise OutputError(f"{path}: cannot be written (a folder, pipe or device is in its place)")
+
+
 def write_atomic(path: Path, data: bytes) -> None:
     """Write a file so that it is there whole or not at all: temporary name, then rename.
 
     Raises:
-        OutputError: No space, no permission, or a folder in the way.
+        OutputError: No space, no permission, or a folder, pipe or device in the way.
     """
+    refuse_special(path)
     part = path.with_name(f".{path.name}.part")
     try:
         try:

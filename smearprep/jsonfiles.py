@@ -43,7 +43,7 @@ def read_json(path: Path) -> Any:
 
 def dump_json(value: Any, pretty: bool = False) -> bytes:
     """JSON bytes, UTF-8, keys in the order given, floats shortest and exact, a newline at the end."""
-    options = orjson.OPT_APPEND_NEWLINE | (orjson.OPT_INDENT_2 if pretty else 0)
+    options = orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS | (orjson.OPT_INDENT_2 if pretty else 0)
     return orjson.dumps(value, option=options)
 
 

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
-import orjson
-
 from smearprep.errors import DataError, OutputError
 from smearprep.images import write_atomic
-from smearprep.jsonfiles import read_json
+from smearprep.jsonfiles import dump_json, read_json
 from smearprep.recipes import Recipe
 from smearprep.rendering import Rendered, RenderTask, read_journal
 
@@ -39,7 +37,7 @@ def keep_apart(roots: Sequence[Path], out: Path) -> None:
 
 def plan_digest(recipe: Recipe, work: Sequence[RenderTask]) -> str:
     """What makes a set that very set: its recipe, and which windows of which images it shows."""
-    return sha256(orjson.dumps([recipe.as_dict(), [task.key for task in work]])).hexdigest()
+    return sha256(dump_json([recipe.as_dict(), [task.key for task in work]])).hexdigest()
 
 
 def open_output(out: Path, digest: str, work: Sequence[RenderTask], force: bool) -> dict[str, Rendered]:

@@ -75,8 +75,11 @@ def _categories(recipe: Recipe, raw: Sequence[tuple[Source, RawSet]]) -> tuple[s
     known = {source.labels.get(name, name): None for source, raw_set in raw for name in raw_set.categories}
     wanted = recipe.categories or tuple(known)
     kept = [name for source in recipe.sources if source.tile for name in source.tile.keep_categories]
+    for name in kept:
+        if name in known and name not in wanted:
+            raise RecipeError(f"recipe {recipe.name}: keep_categories: {name} is none of its categories")
     for name in (*recipe.categories, *kept):
-        if name not in known or name not in wanted:
+        if name not in known:
             raise RecipeError(
                 f"recipe {recipe.name}: category {name!r} is in none of its data sets; there are "
                 f"{', '.join(known) or 'none'}"
@@ -98,7 +101,9 @@ def _chosen(
             findings.append(Finding("not_annotated", what, sample.source))
             continue
         cells = tuple(cell for cell in relabel(sample.cells, source.labels) if cell.label in wanted)
-        smear = f"{raw_set.dataset}/{sample.smear}"  # two data sets may number their smears alike
+        smear = sample.smear
+        if raw_set.dataset != "prepared":  # two data sets may number their smears alike
+            smear = f"{raw_set.dataset}/{smear}"
         yield replace(sample, smear=smear, cells=cells, annotated=annotated & wanted)
 
 

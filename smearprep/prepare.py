@@ -25,7 +25,7 @@ from smearprep.planning import plan
 from smearprep.recipes import Recipe, Source
 from smearprep.records import Plan, RawSet
 from smearprep.rendering import Progress, Rendered, render, tasks
-from smearprep.set_files import subsets_of, write_annotations, write_manifest
+from smearprep.set_files import subsets_of, whole_cell, write_annotations, write_manifest
 
 
 def prepare(
@@ -202,7 +202,7 @@ def _summary(command: str, out: Path | None, the_plan: Plan, samples: int) -> Su
         "raw_images_used": len({v.sample.source for v in views}),
         "views": len(views),
         "cells": sum(by_category.values()),
-        "whole_cells": len({(v.sample.source, c.index) for v in views for c in v.cells}),
+        "whole_cells": len({whole_cell(v.sample, c) for v in views for c in v.cells}),
         **count_kinds(the_plan.findings),
     }
     return Summary(

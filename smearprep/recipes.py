@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 
 from smearprep.errors import RecipeError
 from smearprep.images import ImageFormat
+from smearprep.jsonfiles import dump_json
 from smearprep.splitting import Split
 from smearprep.tiling import Pad, Shaping, Tile
 
@@ -97,6 +98,13 @@ class Recipe:
             raise RecipeError(f"recipe {self.name}: a category is listed twice")
         for source in self.sources:
             self.shaping(source)
+        new = [name for source in self.sources for name in source.labels.values()]
+        if not all(name.strip() for name in (*self.categories, *new)):
+            raise RecipeError(f"recipe {self.name}: a category has no name")
+        try:
+            dump_json(self.as_dict())
+        except TypeError as error:
+            raise RecipeError(f"recipe {self.name}: an option cannot be written down ({error})") from None
 
     def shaping(self, source: Source) -> Shaping:
         """Pad, tile and resize of one source."""

@@ -15,7 +15,7 @@ from smearprep.jsonfiles import write_json
 from smearprep.output_folder import MANIFEST
 from smearprep.planning import UNSPLIT
 from smearprep.recipes import Recipe
-from smearprep.records import Plan, PlannedView
+from smearprep.records import Plan, PlannedView, Sample, ViewCell
 from smearprep.rendering import Rendered, image_path
 from smearprep.splitting import SUBSETS
 
@@ -50,8 +50,25 @@ def subsets_of(the_plan: Plan) -> list[str]:
     return [name for name in (*SUBSETS, UNSPLIT) if name in found]
 
 
+def whole_cell(sample: Sample, seen: ViewCell) -> tuple[str, int]:
+    """The raw image and the number in it of the whole cell of which a View shows a part.
+
+    Of a set made from a prepared set, those that the prepared set names: a cell is one cell, however
+    often it was cut.
+    """
+    own = seen.cell.attributes.get("cell")
+    if "origin" in sample.attributes and isinstance(own, int):
+        return str(sample.attributes["origin"]), own
+    return sample.source, seen.index
+
+
+def _share(value: object) -> float:
+    return float(value) if isinstance(value, int | float) and 0 < value <= 1 else 1.0
+
+
 def _add_view(writer: CocoWriter, planned: PlannedView, recipe: Recipe) -> None:
     sample, cells = planned.sample, planned.cells
+    attributes = dict(sample.attributes)
     file_name = PurePosixPath(image_path(planned, recipe.images)).name
     image_id = writer.add_image(
         file_name,
@@ -60,14 +77,15 @@ def _add_view(writer: CocoWriter, planned: PlannedView, recipe: Recipe) -> None:
         source=sample.source,
         window=list(planned.view.window),
         smear=sample.smear,
-        **({"attributes": dict(sample.attributes)} if sample.attributes else {}),
+        **({"origin": attributes.pop("origin")} if "origin" in attributes else {}),
+        **({"attributes": attributes} if attributes else {}),
     )
     extras: list[Mapping[str, Any]] = [
         {
             **annotation_fields(c.cell.attributes),
-            # Of a set made from a prepared set: the share of the share that was there.
-            "visible": c.visible * c.cell.attributes.get("visible", 1.0),
-            "cell": c.index,
+            # Of a set made from a prepared set: the share of the share that was there, of the cell it was.
+            "visible": c.visible * _share(c.cell.attributes.get("visible")),
+            "cell": whole_cell(sample, c)[1],
         }
         for c in cells
     ]

@@ -7,7 +7,7 @@ that windows of one smear stay together; an image of a foreign set is a smear of
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -175,5 +175,12 @@ class _Part:
             annotated=frozenset(name for name in annotated if options.wants(name)),
             subset=self.subset,
             oriented=oriented,
-            attributes={key: record[key] for key in ("source", "window") if key in record},
+            attributes=_attributes(record),
         )
+
+
+def _attributes(record: Mapping[str, Any]) -> dict[str, Any]:
+    """An image's attributes, and the raw image that its windows were cut from."""
+    told = record.get("attributes")
+    origin = record.get("origin", record.get("source"))
+    return {**(told if isinstance(told, dict) else {}), **({"origin": str(origin)} if origin else {})}

@@ -31,6 +31,7 @@ BACKGROUND = "background"
 
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"BM")
 _NOISE = 16  # grey levels: sound lossy masks stay this near to black, to white and to grey
+_PHOTOGRAPH = 0.4  # share of px in between; the lossiest masks of the counting paper have 0.15
 _DAMAGED = 5e-4  # share of px; sound masks of the counting paper reach 0 (colour) and 4e-4 (grey)
 
 Colour = tuple[int, int, int]
@@ -94,7 +95,7 @@ def read_mask(
         (H, W) bool.
 
     Raises:
-        DataError: Not a readable image.
+        DataError: Not a readable image, or a photograph.
     """
     values = _one_channel(path)
     if values is not None:
@@ -105,6 +106,10 @@ def read_mask(
 
     rgb = images.read(path)
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    between = np.count_nonzero((np.asarray(grey) > 2 * _NOISE) & (np.asarray(grey) < 255 - 2 * _NOISE))
+    if between > _PHOTOGRAPH * grey.size:
+        what = f"{between / grey.size:.0%} of its pixels are neither black nor white: a photograph, no mask"
+        raise DataError(path, f"{what}; of a colour-coded mask, name the colours")
     if findings is not None:
         findings += _doubts(rgb, np.asarray(grey), threshold, file or path.name)
     return np.asarray(grey > threshold)

@@ -103,7 +103,9 @@ def _layout(samples: tuple[Sample, ...], tasks: list[_Task]) -> str:
 
 
 def _is_output(folder: Path) -> bool:
-    """True for a set that smearprep wrote."""
+    """True for a set that smearprep wrote, or has begun to write."""
+    if (folder / ".smearprep").is_dir():
+        return True
     return (folder / "manifest.json").is_file() and (folder / "annotations").is_dir()
 
 
@@ -142,7 +144,9 @@ def _tasks(
     tasks: list[_Task] = []
     blank: list[Path] = []
     for path in asked or files:
-        if path.suffix.lower() not in _ANNOTATION_SUFFIXES or path.name in _NO_ANNOTATIONS:
+        is_named = path in settings.annotations
+        is_candidate = is_named or path.suffix.lower() in _ANNOTATION_SUFFIXES
+        if not is_candidate or path.name in _NO_ANNOTATIONS:
             continue
         try:
             tasks.append(_Task(path, settings.format or formats.recognise(path)))

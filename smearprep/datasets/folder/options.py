@@ -81,7 +81,7 @@ def parse_options(root: Path, extra: Mapping[str, Any]) -> FolderOptions:
         choice(extra["format"], [name for name in formats.NAMES if name != "masks"], "format", "folder")
     label = _text(extra.get("label", "cell"), "label")
     threshold = extra.get("threshold", 127)
-    if not isinstance(threshold, int) or not 0 <= threshold <= 254:
+    if not isinstance(threshold, int) or isinstance(threshold, bool) or not 0 <= threshold <= 254:
         raise RecipeError(f"data set folder: threshold {threshold!r}: write a grey value of 0 to 254")
     read = ReadOptions(
         base=root,

@@ -17,7 +17,7 @@ from shapely.geometry import MultiPolygon, Polygon
 
 from smearprep.errors import OutputError, RecipeError
 from smearprep.geometry import shape_to_counts
-from smearprep.images import is_file, read_bytes
+from smearprep.images import is_file, read_bytes, refuse_special
 from smearprep.records import Shape
 
 _HEAD = b'{"info":{"description":"cells in blood-smear images, written by smearprep"}'
@@ -84,6 +84,7 @@ class CocoWriter:
         self._spool: IO[bytes] | None = None
 
     def __enter__(self) -> Self:
+        refuse_special(self._path)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._spool = self._spooled.open("w+b")
