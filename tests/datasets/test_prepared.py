@@ -75,7 +75,7 @@ def test_checklist(root):
         "images/train/a_1.jpg": ("train", "s/1"),
     }
     first = samples["images/train/a_0.jpg"]
-    assert first.attributes == {"source": "s/a.jpg", "window": [0, 0, W, H]}
+    assert first.attributes == {"origin": "s/a.jpg"}
     assert first.annotated == {"RBC", "WBC"} and first.cells[0].area == 400
     assert samples["images/train/a_1.jpg"].annotated == {"WBC"}
 
