@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ MAX_PIXELS = 178_000_000
 """Images of more pixels are refused from the header alone (a decompression bomb, or a whole slide)."""
 
 ImageFormat = Literal["jpg", "png"]
-_JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)  # not stuffed zeros, not restarts
+Order = Literal["RGB", "BGR"]
 _TRANSPOSED = (5, 6, 7, 8)  # EXIF orientations that swap width and height (EXIF 2.32, tag 0x0112)
 _UNDOES = {6: 8, 8: 6}  # all others undo themselves
 
@@ -143,7 +142,7 @@ def read_bytes(path: Path, most: int = -1) -> bytes:
         raise DataError(path, f"cannot be read ({error.strerror})") from None
 
 
-def decode(data: bytes, path: Path, oriented: bool = True) -> RGB:
+def decode(data: bytes, path: Path, oriented: bool = True, order: Order = "RGB") -> RGB:
     """Decode an image.
 
     16-bit values are scaled to 8 bit by 255/65535; grey is repeated in three channels; alpha is left
@@ -153,9 +152,10 @@ def decode(data: bytes, path: Path, oriented: bool = True) -> RGB:
         data: The file's bytes.
         path: Its name, for messages.
         oriented: Apply the EXIF orientation.
+        order: Of the channels; BGR is what `encode` takes soonest.
 
     Returns:
-        (H, W, 3) uint8 RGB.
+        (H, W, 3) uint8.
 
     Raises:
         DataError: Not an image, too large, truncated or damaged.
@@ -163,13 +163,13 @@ def decode(data: bytes, path: Path, oriented: bool = True) -> RGB:
     header = probe(path, data)
     check_complete(data, header, path)
     if header.is_deep:
-        image = _decode_deep(data)
+        image = _reversed(_decode_deep(data), order)
     elif header.format == "JPEG" and header.mode in ("RGB", "L"):
-        image = _decode_jpeg(data)
+        image = _decode_jpeg(data, order)
     elif header.format in ("PNG", "BMP") and header.mode in ("RGB", "L", "1", "P", "RGBA", "LA"):
-        image = _decode_cv2(data)
+        image = _decode_cv2(data, order)
     else:
-        image = _decode_pillow(data, path)
+        image = _reversed(_decode_pillow(data, path), order)
     # TIFF readers apply the orientation by themselves.
     is_shown = header.format == "TIFF"
     if image is None or image.shape[1::-1] != header.oriented_size(is_shown):
@@ -200,31 +200,42 @@ def check_complete(data: bytes, header: Header, path: Path) -> None:
 
 
 def _jpeg_ends(data: bytes) -> bool:
-    """Walk the markers up to the end of the image (ITU T.81, B.1.1.2), past embedded thumbnails."""
+    """True if an end marker follows the pixels; those of thumbnails in the header are stepped over.
+
+    In the pixels' data every 0xff is followed by 0 or a restart (ITU T.81, B.1.1.5): what looks like an
+    end marker is one.
+    """
     at = 2
-    while marker := _JPEG_MARKER.search(data, at):
-        if marker[1] == b"\xd9":
-            return True
-        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
+    while data[at : at + 1] == b"\xff":
+        if data[at + 1 : at + 2] == b"\xda":  # start of scan
+            return data.find(b"\xff\xd9", at) > 0
+        is_fill = data[at + 1 : at + 2] == b"\xff"
+        at += 1 if is_fill else 2 + int.from_bytes(data[at + 2 : at + 4])
     return False
 
 
-def _decode_jpeg(data: bytes) -> RGB | None:
+def _reversed(image: RGB | None, order: Order) -> RGB | None:
+    """An RGB image in the order that is asked for."""
+    return image if image is None or order == "RGB" else image[..., ::-1]
+
+
+def _decode_jpeg(data: bytes, order: Order) -> RGB | None:
     """Decode a grey or YCbCr JPEG; simplejpeg, where installed, gives the same pixels sooner."""
     try:
         import simplejpeg
     except ModuleNotFoundError:
-        return _decode_cv2(data)
+        return _decode_cv2(data, order)
     try:
-        return simplejpeg.decode_jpeg(data, "RGB", strict=False)  # type: ignore[no-any-return]
+        return simplejpeg.decode_jpeg(data, order, strict=False)  # type: ignore[no-any-return]
     except ValueError:
         return None
 
 
-def _decode_cv2(data: bytes) -> RGB | None:
+def _decode_cv2(data: bytes, order: Order) -> RGB | None:
     import cv2
 
-    return _imdecode(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)  # type: ignore[return-value]
+    colour = cv2.IMREAD_COLOR_RGB if order == "RGB" else cv2.IMREAD_COLOR
+    return _imdecode(data, colour | cv2.IMREAD_IGNORE_ORIENTATION)  # type: ignore[return-value]
 
 
 def _decode_deep(data: bytes) -> RGB | None:
@@ -316,29 +327,18 @@ def show(image: RGB, view: View) -> RGB:
     return cv2.resize(canvas, view.size, interpolation=how)  # type: ignore[return-value]
 
 
-def encode(image: RGB, format: ImageFormat, quality: int = 95) -> bytes:
+def encode(image: RGB, format: ImageFormat, quality: int = 95, order: Order = "RGB") -> bytes:
     """Encode an image.
 
     Args:
-        image: (H, W, 3) uint8 RGB.
+        image: (H, W, 3) uint8.
         format: "jpg" (4:4:4, no chroma lost to subsampling) or "png".
         quality: JPEG quality, 1..100.
+        order: Of the channels.
 
     Raises:
         RecipeError: Unknown format or quality.
     """
-    return encode_bgr(to_bgr(image.copy()), format, quality)
-
-
-def to_bgr(image: RGB) -> RGB:
-    """Turn the channels of an image round, in place, for `encode_bgr`: once for all its views."""
-    import cv2
-
-    return cv2.cvtColor(image, cv2.COLOR_RGB2BGR, dst=image)  # type: ignore[return-value]
-
-
-def encode_bgr(image: RGB, format: ImageFormat, quality: int = 95) -> bytes:
-    """`encode` of an image that is (H, W, 3) uint8 BGR."""
     import cv2
 
     if format not in ("jpg", "png") or not 1 <= quality <= 100:
@@ -348,7 +348,8 @@ def encode_bgr(image: RGB, format: ImageFormat, quality: int = 95) -> bytes:
         options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     else:
         options = [cv2.IMWRITE_PNG_COMPRESSION, 1]
-    done, buffer = cv2.imencode(f".{format}", image, options)
+    bgr = image if order == "BGR" else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    done, buffer = cv2.imencode(f".{format}", bgr, options)
     if not done:
         raise RecipeError(f"an image of shape {image.shape} cannot be encoded as {format}")
     return buffer.tobytes()
@@ -372,18 +373,26 @@ def write_atomic(path: Path, data: bytes) -> None:
     """Write a file so that it is there whole or not at all: temporary name, then rename.
 
     Raises:
-        OutputError: No space, no permission, or a folder, pipe or device in the way.
+        OutputError: No space, no permission, or a folder in the way.
     """
-    refuse_special(path)
-    part = path.with_name(f".{path.name}.part")
+    # Plain strings: this is done for every tile, and paths as objects take ten times as long.
+    folder, name = os.path.split(path)
+    part = os.path.join(folder, f".{name}.part")  # noqa: PTH118
     try:
         try:
-            part.write_bytes(data)
+            _write(part, data)
         except FileNotFoundError:
             path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(data)
-        part.replace(path)
+            _write(part, data)
+        os.replace(part, path)  # noqa: PTH105
     except OSError as error:
         with suppress(OSError):
-            part.unlink(missing_ok=True)
+            os.unlink(part)  # noqa: PTH108
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def _write(file: str, data: bytes) -> None:
+    with open(file, "wb", buffering=0) as opened:  # noqa: PTH123
+        left = memoryview(data)
+        while left:
+            left = left[opened.write(left) :]

@@ -16,7 +16,7 @@ from pathlib import Path
 import orjson
 
 from smearprep.errors import DataError, OutputError
-from smearprep.images import ImageFormat, decode, encode_bgr, probe, read_bytes, show, to_bgr, write_atomic
+from smearprep.images import ImageFormat, decode, encode, probe, read_bytes, show, write_atomic
 from smearprep.recipes import ImageFiles
 from smearprep.records import Plan, PlannedView, View
 
@@ -199,7 +199,7 @@ def _write_views(task: RenderTask, data: bytes, out: Path) -> dict[str, str]:
         raise DataError(
             task.path, f"was {task.size[0]}x{task.size[1]} px when the plan was made; it has changed"
         )
-    image = to_bgr(decode(data, task.path, task.oriented))
+    image = decode(data, task.path, task.oriented, "BGR")
     plain = header.mode == "RGB" and header.orientation == 1 and not header.is_deep
     same_format = {"JPEG": "jpg", "PNG": "png"}.get(header.format) == task.format
     outputs = {}
@@ -207,7 +207,7 @@ def _write_views(task: RenderTask, data: bytes, out: Path) -> dict[str, str]:
         whole = view == View((0, 0, *task.size), task.size)
         # An untouched image of the right kind is copied byte for byte: nothing is lost to a second encoding.
         copied = whole and plain and same_format
-        encoded = data if copied else encode_bgr(show(image, view), task.format, task.quality)
+        encoded = data if copied else encode(show(image, view), task.format, task.quality, "BGR")
         write_atomic(out / name, encoded)
         outputs[name] = sha256(encoded).hexdigest()
     return outputs

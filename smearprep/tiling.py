@@ -130,6 +130,10 @@ def show_cells(sample: Sample, shaping: Shaping) -> Iterator[tuple[View, tuple[V
     Yields:
         (view, cells), row by row; cells in the sample's order, clipped, in canvas px.
     """
+    if not sample.cells:
+        if shaping.tile is None or shaping.tile.keep == "all":
+            yield from ((view, ()) for view in views(sample.size, shaping))
+        return
     shapes: Shapes = np.array([cell.shape for cell in sample.cells], dtype=object)
     bounds, area = shapely.bounds(shapes).reshape(-1, 4), shapely.area(shapes)
     tile = shaping.tile

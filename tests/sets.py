@@ -26,22 +26,21 @@ COMMAND = Path(sysconfig.get_path("scripts")) / "smearprep"
 
 STOP_AT = """
 import os, signal, sys
-from pathlib import Path
 from smearprep.cli import main
 
 name, left = sys.argv.pop(1), int(sys.argv.pop(1))
-replace = Path.replace
+replace = os.replace
 
 
-def counted(self, target):
+def counted(*arguments, **how):
     global left
     left -= 1
     if left == -1:
         os.kill(os.getpid(), getattr(signal, name))
-    return replace(self, target)
+    return replace(*arguments, **how)
 
 
-Path.replace = counted  # every file of a set comes into being by a rename
+os.replace = counted  # every file of a set comes into being by a rename
 main()
 """
 """Runs the command line, and gets a signal just before the n-th file is renamed to its final name."""

@@ -17,6 +17,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, JpegImagePlugin
 
+from smearprep import images
 from smearprep.errors import DataError, OutputError, RecipeError
 from smearprep.images import (
     MAX_PIXELS,
@@ -433,7 +434,7 @@ def test_a_full_disk_leaves_what_was_there(
     if step == "replace":
         monkeypatch.setattr(os, "replace", full)
     else:
-        monkeypatch.setattr(Path, "write_bytes", full)
+        monkeypatch.setattr(images, "_write", full)
     with pytest.raises(OutputError, match=r"a\.bin: cannot be written \(No space left"):
         write_atomic(path, b"after")
     assert path.read_bytes() == b"before"

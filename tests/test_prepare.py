@@ -24,6 +24,7 @@ from smearprep.output_folder import journal
 from smearprep.prepare import parse_roots, prepare
 from smearprep.recipes import ImageFiles, Recipe, Source, load_recipe
 from smearprep.records import View
+from smearprep.rendering import read_journal
 from smearprep.splitting import Split
 from smearprep.steps import one_step
 from smearprep.synthetic import write_all_idb1, write_bccd
@@ -166,13 +167,19 @@ def test_killed_and_run_again(tiny, whole, tmp_path, count):
 
 
 def test_killed_again_and_again(tiny, whole, tmp_path):
-    out, written = tmp_path / "set", set()
-    for count in (20, 40):
-        assert stop_at("SIGKILL", count, "tile", tiny, out, "--size", 20, "--stride", 10).returncode == -9
-        done = set(out.glob("images/all/[!.]*"))
-        assert len(done) > len(written)  # each run goes on from where the last one was
-        written = done
+    """Each run goes on from where the last one was: what is noted as done is not written again."""
+    out, stamps = tmp_path / "set", {}
+    for count in (35, 50):
+        job = "tile", tiny, out, "--size", 20, "--stride", 10, "--workers", 1
+        assert stop_at("SIGKILL", count, *job).returncode == -9
+        now = image_stamps(out)
+        assert all(now[path] == stamps[path] for path in stamps)
+        noted = [out / name for result in read_journal(journal(out)).values() for name in result.outputs]
+        stamps = {path: now[path] for path in noted}
+    assert stamps
     tile(tiny, out)
+    now = image_stamps(out)
+    assert all(now[path] == stamps[path] for path in stamps)
     assert tree(out) == whole
 
 
@@ -267,9 +274,9 @@ def test_deleted_between_plan_and_render(tmp_path):
 def test_one_decode_an_image(raw, made, tmp_path, monkeypatch):
     decoded = []
 
-    def counted(data, path, oriented=True):
+    def counted(data, path, *how):
         decoded.append(path.name)
-        return images.decode(data, path, oriented)
+        return images.decode(data, path, *how)
 
     monkeypatch.setattr("smearprep.rendering.decode", counted)
     prepare(RECIPE, raw, tmp_path / "set", workers=2)

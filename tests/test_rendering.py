@@ -1,6 +1,7 @@
 """Plan -> files: one task an image, results in order, nothing half done, nothing done twice."""
 
 import errno
+import os
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -165,14 +166,12 @@ def test_a_source_that_cannot_be_used_leaves_nothing(folder, spoil, message):
 # ---------------------------------------------------------------- a full or broken disk
 
 
-def full(self, data):
-    with self.open("wb") as file:
-        file.write(data[: len(data) // 2])
+def full(*_, **__):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_full_disk(folder, monkeypatch):
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OutputError, match=r"0a\.png: cannot be written \(No space left on device\)"):
         render_source(task_of(folder, 0), folder / "set")
     assert not list((folder / "set/images/all").iterdir())  # no half file stays
@@ -180,10 +179,8 @@ def test_full_disk(folder, monkeypatch):
 
 def test_full_disk_in_a_run_and_again_with_room(folder, monkeypatch):
     work = [task_of(folder, k) for k in range(5)]
-    write, left = Path.write_bytes, iter(range(6))
-    monkeypatch.setattr(
-        Path, "write_bytes", lambda p, data: write(p, data) if next(left, None) is not None else full(p, data)
-    )
+    replace, left = os.replace, iter(range(6))
+    monkeypatch.setattr(os, "replace", lambda *paths: full() if next(left, None) is None else replace(*paths))
     with ThreadPoolExecutor(2) as executor, pytest.raises(OutputError, match="No space left"):
         run(folder, work, executor)
     monkeypatch.undo()
