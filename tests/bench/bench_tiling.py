@@ -1,6 +1,6 @@
 """Tiling against a bare loop, and the whole job and the clipping against sahi: ratios of one run.
 
-    SMEARPREP_DATA=... python -m tests.bench.bench_tiling [--sahi PYTHON] [--repeats N]
+    SMEARPREP_DATA=... python -m tests.bench.bench_tiling [--sahi PYTHON] [--repeats N] [--scratch DIR]
 
 `--sahi` names the Python of an environment in which sahi is installed; without it those rows are left out.
 """
@@ -107,9 +107,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--sahi", help="Python of an environment with sahi")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--scratch", help="where to write; a RAM disk leaves the disk's moods out of it")
     arguments = parser.parse_args()
     raw = Path(os.environ["SMEARPREP_DATA"]).resolve() / "ALL_IDB1"
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=arguments.scratch) as name:
         rows = tiling(raw, Path(name), arguments.repeats)
         if arguments.sahi:
             rows += beside_sahi(raw, Path(name), arguments.sahi, arguments.repeats)

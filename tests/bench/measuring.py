@@ -39,6 +39,7 @@ def measure(
     for _ in range(repeats):
         if before:
             before()
+        os.sync()  # what the last run left to be written is not to slow this one
         with tempfile.TemporaryFile("w+") as messages:
             start = time.perf_counter()
             process = subprocess.Popen(
