@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
+import numpy as np
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry import MultiPolygon, Point, Polygon
 
 from smearprep.errors import GeometryError
@@ -27,6 +29,7 @@ Outline = Literal[
 OUTLINES: tuple[str, ...] = get_args(Outline)
 
 Shape = Polygon | MultiPolygon | Point
+ShapeOrShapes = TypeVar("ShapeOrShapes", bound=Shape | NDArray[np.object_])
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,15 +187,19 @@ class View:
         """True if the canvas is not as large as the window."""
         return self.size != self.window[2:]
 
-    def to_canvas(self, shape: Shape) -> Shape:
-        """The shape (image px) in canvas px. Not clipped."""
+    def to_canvas(self, shape: ShapeOrShapes) -> ShapeOrShapes:
+        """A shape (image px), or an array of them, in canvas px. Not clipped."""
         (x, y), (sx, sy) = self.window[:2], self.scale
-        return shapely.transform(shape, lambda xy: (xy - (x, y)) * (sx, sy))
+        either: Any = shape  # the stubs know one shape or an array, not "whichever it was"
+        moved: ShapeOrShapes = shapely.transform(either, lambda xy: (xy - (x, y)) * (sx, sy))
+        return moved
 
-    def to_image(self, shape: Shape) -> Shape:
-        """The shape (canvas px) back in image px: the inverse of `to_canvas`."""
+    def to_image(self, shape: ShapeOrShapes) -> ShapeOrShapes:
+        """A shape (canvas px), or an array of them, back in image px: the inverse of `to_canvas`."""
         (x, y, w, h), (width, height) = self.window, self.size
-        return shapely.transform(shape, lambda xy: xy * (w / width, h / height) + (x, y))
+        either: Any = shape
+        moved: ShapeOrShapes = shapely.transform(either, lambda xy: xy * (w / width, h / height) + (x, y))
+        return moved
 
 
 @dataclass(frozen=True, slots=True)

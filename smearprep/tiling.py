@@ -185,8 +185,7 @@ def _view_cells(
         return ()
     moved = parts
     if view.window[:2] != (0, 0) or view.is_resized:
-        (x, y), scale = view.window[:2], view.scale
-        moved = shapely.transform(parts, lambda xy: (xy - (x, y)) * scale)
+        moved = view.to_canvas(parts)
     return tuple(
         ViewCell(sample.cells[i], i, shape, share)
         for i, shape, share in zip(index.tolist(), moved, visible.tolist(), strict=True)
