@@ -17,9 +17,8 @@ from smearprep.datasets.files import is_image, walk
 from smearprep.errors import DataError, LayoutError, OutputError
 from smearprep.findings import Finding, Kind, Summary, count_kinds, shown_name
 from smearprep.formats.coco import CocoWriter, annotation_fields, is_own_work
-from smearprep.formats.coco.reading import stays_inside
 from smearprep.formats.do_unet import TOOL_LABELS
-from smearprep.formats.reading import ReadOptions
+from smearprep.formats.reading import ReadOptions, stays_inside
 from smearprep.images import is_file, probe, read_bytes
 from smearprep.jsonfiles import read_json
 from smearprep.records import ImageCells

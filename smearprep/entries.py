@@ -88,14 +88,12 @@ def parse_entries(entries: Sequence[str]) -> dict[str, Any]:
     Raises:
         RecipeError: An entry without `=`, or broken YAML.
     """
-    import yaml
-
     out: dict[str, Any] = {}
     for key, value in _pairs(entries, "option", "KEY=VALUE"):
+        from smearprep.yamlfiles import BrokenYamlError, parse_yaml
+
         try:
-            out[key] = yaml.safe_load(value)
-        except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2001-99-99
-            raise RecipeError(
-                f"option {key}={value}: its value is broken YAML ({getattr(error, 'problem', error)})"
-            ) from None
+            out[key] = parse_yaml(value)
+        except BrokenYamlError as error:
+            raise RecipeError(f"option {key}={value}: {error}") from None
     return out

@@ -19,6 +19,7 @@ Kind = Literal[
     "zero_area",  # a cell without area; left out
     "repaired",  # a self-crossing outline, made valid; kept
     "clipped",  # a cell that reached beyond its image; kept, cut at the border
+    "simplified",  # a cell that the written format cannot hold as it is; changed as the option says
     "outside",  # a cell wholly beyond its image; left out
     "duplicate",  # two cells that are nearly the same, or two files of one name; kept
     "unknown_label",  # a label that is no category of this set; left out

@@ -98,6 +98,48 @@ def polygonal(shape: Any) -> Polygon | MultiPolygon | None:
     return parts[0] if len(parts) == 1 else MultiPolygon(parts)
 
 
+def assembled(
+    outer: Sequence[Polygon | MultiPolygon], holes: Sequence[Polygon | MultiPolygon] = ()
+) -> tuple[Polygon | MultiPolygon | None, bool]:
+    """One shape of several outlines, less its holes.
+
+    Args:
+        outer: Valid shapes: the parts.
+        holes: Valid shapes: what is cut out of them.
+
+    Returns:
+        The shape, or None if nothing is left; and whether the outlines had to be changed (parts that
+        overlap are merged, holes that reach out of their part are cut off there). Else every vertex is kept.
+    """
+    polygons = [polygon for shape in outer for polygon in _polygons(shape)]
+    shape: Any = polygons[0] if len(polygons) == 1 else MultiPolygon(polygons)
+    if holes:
+        cut = [polygon for hole in holes for polygon in _polygons(hole)]
+        shape = _pierced(polygons, cut)
+    if shape is not None and ((len(polygons) == 1 and not holes) or shape.is_valid):
+        return shape, False
+    merged = shapely.union_all(list(outer))
+    return polygonal(merged.difference(shapely.union_all(list(holes))) if holes else merged), True
+
+
+def _pierced(polygons: Sequence[Polygon], holes: Sequence[Polygon]) -> Polygon | MultiPolygon | None:
+    """Polygons with each hole in the one that holds it; None if a hole is in none, or has holes itself."""
+    if any(polygon.interiors for polygon in (*polygons, *holes)):
+        return None
+    cut: list[list[Any]] = [[] for _ in polygons]
+    for hole in holes:
+        owner = next((n for n, polygon in enumerate(polygons) if polygon.covers(hole)), None)
+        if owner is None:
+            return None
+        cut[owner].append(hole.exterior)
+    parts = [Polygon(p.exterior, inner) for p, inner in zip(polygons, cut, strict=True)]
+    return parts[0] if len(parts) == 1 else MultiPolygon(parts)
+
+
+def _polygons(shape: Polygon | MultiPolygon) -> Sequence[Polygon]:
+    return list(shape.geoms) if isinstance(shape, MultiPolygon) else [shape]
+
+
 def rings(shape: Polygon | MultiPolygon) -> Iterator[FloatArray]:
     """Every ring of a shape, outer and holes, as closed (n, 2) x, y arrays."""
     for polygon in shape.geoms if isinstance(shape, MultiPolygon) else (shape,):

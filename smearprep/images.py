@@ -307,13 +307,14 @@ def show(image: RGB, view: View) -> RGB:
         view: Window and canvas.
 
     Returns:
-        (canvas height, canvas width, 3) uint8; a copy.
+        (canvas height, canvas width, 3) uint8. It shares the image's memory where nothing is padded or
+        resized: copy it before you draw on it.
     """
     x, y, w, h = view.window
     height, width = image.shape[:2]
     left, top, right, bottom = max(x, 0), max(y, 0), min(x + w, width), min(y + h, height)
     if (left, top, right, bottom) == (x, y, x + w, y + h):
-        canvas = image[y : y + h, x : x + w].copy()
+        canvas = image[y : y + h, x : x + w]
     else:
         canvas = np.zeros((h, w, 3), np.uint8)
         if left < right and top < bottom:

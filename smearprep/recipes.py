@@ -158,16 +158,12 @@ def parse_recipe(text: str, where: str) -> Recipe:
         RecipeError: Broken YAML (line and column are named), an unknown entry (the nearest known one is
             named), a value of the wrong kind.
     """
-    import yaml
+    from smearprep.yamlfiles import BrokenYamlError, parse_yaml
 
     try:
-        data = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise RecipeError(f"{where}: broken YAML{place}: {error.problem}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date such as 2001-99-99
-        raise RecipeError(f"{where}: broken YAML: {error}") from None
+        data = parse_yaml(text)
+    except BrokenYamlError as error:
+        raise RecipeError(f"{where}: {error}") from None
     if not isinstance(data, dict):
         raise RecipeError(f"{where}: a recipe is a list of `entry: value` lines; found {type(data).__name__}")
     return validated(Recipe, _expand_recipe({"name": Path(where).stem, **data}, where), where)

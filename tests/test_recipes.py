@@ -297,6 +297,8 @@ def test_a_recipe_needs_sources(text: str) -> None:
         ("sources:\n  - dataset: bccd\n tile: 5", 3, 2),
         ("name: x\n\tsources: []", 2, 1),
         ("name: 'x\nsources: []", 2, 12),
+        ("resize: 512\nsources: [bccd]\nresize: 550", 3, 1),
+        ("sources:\n  - {dataset: bccd, pad: 640, pad: 512}", 2, 31),
     ],
 )
 def test_broken_yaml_names_line_and_column(text: str, line: int, column: int) -> None:

@@ -100,6 +100,12 @@ def load(root: Path, options: LoadOptions) -> RawSet:
     if folder is None:
         raise RecipeError(f"data set bccd: edition: {edition}: not in {root}")
     findings: list[Finding] = []
+    if boxes and boxes != root:
+        findings += [
+            Finding("note", f"another copy of the boxes; only {_named(boxes, root)}/ is read", path.name)
+            for path in sorted(root.iterdir())
+            if not boxes.is_relative_to(path) and _box_folder(path)
+        ]
     if boxes and classes:
         other = "classes" if edition == "boxes" else "boxes"
         what = f"the edition with {other} lies here too; it is read with the option edition: {other}"

@@ -1,8 +1,11 @@
 """Annotation files <-> cells: one format a module, recognised by content.
 
-Every module has `TITLE` (for people), `sniff(path, head)` (is it mine? `head` is the file's first 4 kB)
-and `read(path, options, findings)`, which yields one `ImageCells` an image and appends what is wrong.
+A module that reads has `TITLE` (for people), `sniff(path, head)` (is it mine? `head` is the file's first
+4 kB) and `read(path, options, findings)`, which yields one `ImageCells` an image and appends what is wrong.
 Bad entries are left out and named; a file that cannot be used at all raises DataError.
+
+A module that writes has `TITLE`, `HOLDS` (what of a cell its format can hold) and `writer(out, options,
+findings)`, which gives a `writing.Writer`.
 """
 
 from __future__ import annotations
@@ -12,15 +15,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-from smearprep.errors import DataError
+from smearprep.errors import DataError, RecipeError
 from smearprep.findings import Finding
 from smearprep.formats.reading import ReadOptions
+from smearprep.formats.writing import Holds, WriteOptions, Writer
 from smearprep.images import read_bytes
 from smearprep.jsonfiles import read_json
 from smearprep.records import ImageCells
 
 NAMES: tuple[str, ...] = ("do_unet", "coco", "voc", "yolo", "xyc", "masks")
 """All formats that are read, in the order in which they are tried."""
+WRITTEN: tuple[str, ...] = ("coco",)
+"""All formats that are written."""
 
 
 class Format(Protocol):
@@ -33,6 +39,27 @@ class Format(Protocol):
 
     def read(self, path: Path, options: ReadOptions, findings: list[Finding]) -> Iterator[ImageCells]:
         """The images and cells of a file."""
+
+
+class WrittenFormat(Protocol):
+    """What a module that writes offers."""
+
+    TITLE: str
+    HOLDS: frozenset[Holds]
+
+    def writer(self, out: Path, options: WriteOptions, findings: list[Finding]) -> Writer:
+        """A writer to a file or folder."""
+
+
+def get_written(name: str) -> WrittenFormat:
+    """A format that is written, by name.
+
+    Raises:
+        RecipeError: No such format.
+    """
+    if name not in WRITTEN:
+        raise RecipeError(f"format {name!r} is not written; known are {', '.join(WRITTEN)}")
+    return cast(WrittenFormat, import_module(f"smearprep.formats.{name}"))
 
 
 def get(name: str) -> Format:

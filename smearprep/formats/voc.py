@@ -17,8 +17,8 @@ import shapely
 from smearprep.errors import DataError
 from smearprep.findings import Finding
 from smearprep.formats.reading import ReadOptions
-from smearprep.images import read_bytes
 from smearprep.records import Cell, ImageCells
+from smearprep.xmlfiles import read_xml
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -54,36 +54,6 @@ def read(path: Path, options: ReadOptions, findings: list[Finding]) -> Iterator[
         findings.append(Finding("note", what, file))
     name = _text(root, "filename") or path.stem
     yield ImageCells(name, _size(root), cells, str(path), frozenset(cell.label for cell in cells))
-
-
-def read_xml(path: Path) -> Element:
-    """Read XML from a stranger: no entity is expanded, nothing is fetched.
-
-    Returns:
-        Its root.
-
-    Raises:
-        DataError: Not there, empty, broken (names line and column) or with entities of its own.
-    """
-    from xml.etree.ElementTree import ParseError
-
-    from defusedxml import DefusedXmlException
-    from defusedxml.ElementTree import fromstring
-
-    data = read_bytes(path)
-    if not data.strip():
-        raise DataError(path, "is empty; XML was expected")
-    try:
-        root: Element = fromstring(data)
-    except ParseError as error:
-        (line, column), why = error.position, str(error).partition(":")[0]
-        raise DataError(path, f"broken XML at line {line}, column {column + 1}: {why}") from None
-    except DefusedXmlException:
-        what = "declares entities of its own (an XML bomb, or a file from elsewhere); not read"
-        raise DataError(path, what) from None
-    except (ValueError, LookupError) as error:
-        raise DataError(path, f"broken XML: {error}") from None
-    return root
 
 
 def _read_object(node: Element, file: str, findings: list[Finding]) -> Cell | None:

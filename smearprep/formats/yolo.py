@@ -115,11 +115,11 @@ def read_classes(path: Path) -> tuple[str, ...]:
     """
     if path.suffix == ".txt":
         return tuple(line.strip() for line in _text(path).rstrip().splitlines())
-    import yaml
+    from smearprep.yamlfiles import BrokenYamlError, parse_yaml
 
     try:
-        names: Any = (yaml.safe_load(_text(path)) or {}).get("names")
-    except (yaml.YAMLError, AttributeError) as error:
+        names: Any = (parse_yaml(_text(path)) or {}).get("names")
+    except (BrokenYamlError, AttributeError) as error:
         raise DataError(path, f"is no data.yaml of YOLO ({error})") from None
     if isinstance(names, dict) and all(isinstance(key, int) and key >= 0 for key in names):
         if len(names) <= max(names, default=0) > 10_000:

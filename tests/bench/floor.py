@@ -35,8 +35,12 @@ def tile(path: Path, out: Path) -> int:
     return len(corners)
 
 
-if __name__ == "__main__":
-    images, out, workers = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+def tile_all(images: Path, out: Path, pool: ThreadPoolExecutor) -> int:
+    """How many windows were written."""
     out.mkdir(parents=True)
-    with ThreadPoolExecutor(workers) as pool:
-        print(sum(pool.map(lambda path: tile(path, out), sorted(images.glob("*.jpg")))))
+    return sum(pool.map(lambda path: tile(path, out), sorted(images.glob("*.jpg"))))
+
+
+if __name__ == "__main__":
+    with ThreadPoolExecutor(int(sys.argv[3])) as workers:
+        print(tile_all(Path(sys.argv[1]), Path(sys.argv[2]), workers))

@@ -242,3 +242,12 @@ def test_the_images_folder_alone_is_recognised(kaggle: Path) -> None:
     assert datasets.get("bccd").recognise(images) == "BCCD: classified copies in ."
     assert len(load(images).samples) == 20
     assert datasets.get("bccd").recognise(images / "TRAIN") is None
+
+
+def test_of_two_copies_on_one_shelf_the_other_is_named(drawn: tuple[Path, Truth], tmp_path: Path) -> None:
+    for name in ("BCCD", "other"):
+        shutil.copytree(drawn[0], tmp_path / "shelf" / name)
+    raw = datasets.load(tmp_path / "shelf")
+    assert raw.dataset == "bccd"
+    assert all(sample.source.startswith("bccd/BCCD/") for sample in raw.samples)
+    assert [f.file for f in raw.findings if "another copy" in f.what] == ["other"]

@@ -14,7 +14,7 @@ from shapely.geometry import MultiPolygon, Point, Polygon
 
 from smearprep.findings import Kind
 from smearprep.formats.coco.writing import OWN_FIELDS
-from smearprep.geometry import FloatArray, mask_to_shapes, polygonal
+from smearprep.geometry import FloatArray, assembled, mask_to_shapes
 from smearprep.images import MAX_PIXELS
 from smearprep.records import OUTLINES, Cell, Outline, Shape
 
@@ -129,17 +129,11 @@ def _joined(
         repairs.append("the outline crossed itself: made valid")
     if len(usable) < len(faults):
         repairs.append(f"{len(faults) - len(usable)} of its {len(faults)} parts had no area: dropped")
-    shape: Any = usable[0]
-    if len(usable) > 1:
-        shape = MultiPolygon([polygon for part in usable for polygon in _polygons(part)])
-        if not shape.is_valid:
-            shape = polygonal(shapely.union_all(usable))
-            repairs.append("its parts overlapped: merged")
+    shape, merged = assembled(usable)
+    assert shape is not None  # of parts with an area something is left
+    if merged:
+        repairs.append("its parts overlapped: merged")
     return shape, "; ".join(repairs)
-
-
-def _polygons(shape: Polygon | MultiPolygon) -> list[Polygon]:
-    return list(shape.geoms) if isinstance(shape, MultiPolygon) else [shape]
 
 
 # ---------------------------------------------------------------- boxes and points

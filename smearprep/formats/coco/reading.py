@@ -16,7 +16,7 @@ from typing import Any, cast
 from smearprep.errors import DataError
 from smearprep.findings import Finding, Kind
 from smearprep.formats.coco.annotations import Entry, Unusable, entry_to_cell, open_rings, vertices
-from smearprep.formats.reading import ReadOptions
+from smearprep.formats.reading import ReadOptions, stays_inside
 from smearprep.geometry import outlines_to_shapes
 from smearprep.jsonfiles import read_json
 from smearprep.records import Cell, ImageCells
@@ -121,14 +121,6 @@ def _without_folders(record: Any) -> Any:
     if isinstance(name, str) and (PureWindowsPath(name).root or PureWindowsPath(name).drive):
         return {**record, "file_name": PureWindowsPath(name).name}
     return record
-
-
-def stays_inside(name: Any) -> bool:
-    """True if a file name, with slashes of either kind, cannot lead out of the folder it is looked up in."""
-    if not isinstance(name, str) or not name.strip() or "\0" in name:
-        return False
-    path = PureWindowsPath(name)  # knows both separators, and drive letters
-    return not path.drive and not path.root and ".." not in path.parts
 
 
 def _size(record: Mapping[str, Any], log: _Log) -> tuple[int, int] | None:

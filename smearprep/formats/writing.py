@@ -1,0 +1,296 @@
+"""What every writer of annotations does alike: name what a format cannot hold; appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import Literal, Protocol, Self
+
+import numpy as np
+import shapely
+from shapely.geometry import MultiPolygon, Point, Polygon
+
+from smearprep.errors import OutputError
+from smearprep.findings import Finding
+from smearprep.formats.reading import stays_inside
+from smearprep.geometry import FloatArray, has_holes, rings
+from smearprep.images import write_atomic
+from smearprep.records import Cell, ImageCells
+
+Holes = Literal["slit", "fill", "leave_out"]
+Parts = Literal["bridge", "split", "largest", "leave_out"]
+Holds = Literal["outlines", "holes", "parts", "boxes", "points"]
+ALL_SHAPES: frozenset[Holds] = frozenset({"outlines", "holes", "parts", "boxes", "points"})
+
+
+@dataclass(frozen=True)
+class WriteOptions:
+    """What a writer may need to know beyond the cells.
+
+    Args:
+        holes: What becomes of a hole where the format knows none. "slit": the outline goes in through a
+            slit without width, round the hole and out again: no pixel changes, and smearprep reads the hole
+            back. "fill": it is filled. "leave_out": the cell is left out.
+        parts: What becomes of a cell of several parts where the format knows one outline a cell. "bridge":
+            they are joined by a bridge without width: no pixel changes, and it stays one cell. "split":
+            each becomes a cell of its own. "largest": the others are dropped. "leave_out".
+        categories: All categories in the order of their numbers; none: all that come by, sorted by name.
+        shard_size: Images in one shard of a WebDataset.
+    """
+
+    holes: Holes = "slit"
+    parts: Parts = "bridge"
+    categories: tuple[str, ...] = ()
+    shard_size: int = 1000
+
+
+class Writer(Protocol):
+    """Writes images with their cells: a context manager. Nothing is there before a clean exit."""
+
+    def __enter__(self) -> Self:
+        """Make ready; OutputError if that cannot be."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Put what was written in its place, or remove it after an exception."""
+
+    def add(self, image: ImageCells, picture: Path | None) -> None:
+        """Add an image.
+
+        Args:
+            image: Its size is stated, and its cells are such as the format holds (`fit_to_format`).
+            picture: Where the image itself lies; None if nobody knows.
+        """
+
+
+# ---------------------------------------------------------------- what a format cannot hold
+
+
+def fit_to_format(
+    image: ImageCells, holds: frozenset[Holds], options: WriteOptions, findings: list[Finding]
+) -> ImageCells:
+    """An image whose cells are such as a format can hold; every change is a finding "simplified".
+
+    Args:
+        image: Any image.
+        holds: What the format holds. Without "outlines" a cell becomes its bounding box, without "boxes" a
+            box becomes an outline of four corners, without "points" a point is left out.
+        options: `holes` and `parts`.
+        findings: What is changed or left out is appended.
+    """
+    if holds == ALL_SHAPES:
+        return image
+    cells: list[Cell] = []
+    for n, cell in enumerate(image.cells):
+        fitting, what = _fitting(cell, holds, options)
+        cells += fitting
+        if what:
+            told = f"the {cell.label} cell {what}"
+            findings.append(Finding("simplified", told, image.file_name, str(n)))
+    return replace(image, cells=tuple(cells))
+
+
+def _fitting(cell: Cell, holds: frozenset[Holds], options: WriteOptions) -> tuple[Sequence[Cell], str]:
+    """What a format holds of one cell, and what was done to it, or ""."""
+    shape = cell.shape
+    if isinstance(shape, Point):
+        return (
+            ([cell], "")
+            if "points" in holds
+            else ([], "is only a point, which this format cannot hold; left out")
+        )
+    if cell.outline == "box":
+        return (
+            ([cell], "") if "boxes" in holds else ([cell], "is a box; written as an outline of four corners")
+        )
+    if "outlines" not in holds:
+        return [
+            replace(cell, shape=shapely.box(*shape.bounds), outline="box")
+        ], "has an outline; only its box is written"
+    told = []
+    if isinstance(shape, MultiPolygon) and "parts" not in holds:
+        told.append(_PARTS_TOLD[options.parts].format(len(shape.geoms)))
+    if has_holes(shape) and "holes" not in holds:
+        told.append(_HOLES_TOLD[options.holes])
+    if not told:
+        return [cell], ""
+    pieces = _without_parts(shape, options.parts) if "parts" not in holds else [shape]
+    if "holes" not in holds:
+        pieces = [whole for piece in pieces if (whole := _without_holes(piece, options.holes)) is not None]
+    if "parts" not in holds:
+        pieces = [_as_one_ring(piece) for piece in pieces]
+    return [replace(cell, shape=piece) for piece in pieces], "; ".join(told)
+
+
+_PARTS_TOLD: Mapping[Parts, str] = {
+    "bridge": "has {} parts; joined by bridges without width",
+    "split": "has {} parts; each written as a cell of its own",
+    "largest": "has {} parts; only the largest is written",
+    "leave_out": "has {} parts, which this format cannot hold; left out",
+}
+_HOLES_TOLD: Mapping[Holes, str] = {
+    "slit": "has a hole; its outline goes round it through a slit without width",
+    "fill": "has a hole; filled",
+    "leave_out": "has a hole, which this format cannot hold; left out",
+}
+
+
+def _without_parts(shape: Polygon | MultiPolygon, how: Parts) -> list[Polygon | MultiPolygon]:
+    if how == "bridge" or isinstance(shape, Polygon):
+        return [shape]
+    if how == "leave_out":
+        return []
+    return list(shape.geoms) if how == "split" else [max(shape.geoms, key=lambda part: float(part.area))]
+
+
+def _without_holes(shape: Polygon | MultiPolygon, how: Holes) -> Polygon | MultiPolygon | None:
+    if not has_holes(shape):
+        return shape
+    if how == "leave_out":
+        return None
+    parts = shape.geoms if isinstance(shape, MultiPolygon) else (shape,)
+    whole = [Polygon(part.exterior) if how == "fill" else _as_one_ring(part) for part in parts]
+    return whole[0] if isinstance(shape, Polygon) else MultiPolygon(whole)
+
+
+def _as_one_ring(shape: Polygon | MultiPolygon) -> Polygon:
+    """All rings of a shape as one, joined along lines that are walked there and back.
+
+    The result encloses (nonzero winding, and even-odd) what the shape does, but is no valid polygon.
+    """
+    oriented = shapely.orient_polygons(shape)  # outer rings against the clock, holes with it
+    loose = list(rings(oriented))
+    ring = loose.pop(0)
+    while loose:
+        near = [_nearest(ring, other) for other in loose]
+        best = min(range(len(loose)), key=lambda n: near[n][0])
+        _, at, start = near[best]
+        other = loose.pop(best)
+        round_trip = np.concatenate([other[start:], other[1 : start + 1]])
+        ring = np.concatenate([ring[: at + 1], round_trip, ring[at:]])
+    return Polygon(ring)
+
+
+def _nearest(a: FloatArray, b: FloatArray) -> tuple[float, int, int]:
+    """The least squared distance between vertices of two rings, and which these are."""
+    squared = ((a[:, None] - b[None]) ** 2).sum(axis=2)
+    i, j = np.unravel_index(int(squared.argmin()), squared.shape)
+    return float(squared[i, j]), int(i), int(j)
+
+
+# ---------------------------------------------------------------- where it is written
+
+
+class StagedFolder:
+    """A folder that appears whole at a clean exit: until then its files lie in `.NAME.part` beside it.
+
+    Args:
+        out: The folder. It may be there if it is empty.
+
+    Raises:
+        OutputError: It holds something, or cannot be written (on entering, adding or leaving).
+    """
+
+    def __init__(self, out: Path) -> None:
+        self._out = out.absolute()
+        self._part = self._out.with_name(f".{self._out.name}.part")
+        self._written: set[str] = set()
+
+    def __enter__(self) -> Self:
+        with self._errors():
+            if os.path.lexists(self._out) and not self._out.is_dir():
+                raise OutputError(f"{self._out}: is there and is no folder; choose another output")
+            if self._out.is_dir() and any(self._out.iterdir()):
+                raise OutputError(f"{self._out}: is not empty; choose another folder, or remove it first")
+            shutil.rmtree(self._part, ignore_errors=True)  # of a killed run
+            self._part.mkdir(parents=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                with self._errors():
+                    with suppress(FileNotFoundError):
+                        self._out.rmdir()
+                    self._part.rename(self._out)
+        finally:
+            shutil.rmtree(self._part, ignore_errors=True)
+
+    @property
+    def path(self) -> Path:
+        """Where the files lie until the exit."""
+        return self._part
+
+    def free_name(self, image: str, suffix: str) -> str | None:
+        """The path, relative to the folder, of the file for an image: its own path with another suffix.
+
+        None if another image has taken it (`a.jpg` and `a.png`, or one image twice).
+        """
+        path = PurePosixPath(image)
+        assert stays_inside(image), image
+        name = str(path.with_suffix(suffix))
+        if name.casefold() in self._written:  # some file systems do not tell A from a
+            return None
+        self._written.add(name.casefold())
+        return name
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file, by its path relative to the folder."""
+        write_atomic(self._part / name, data)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(f"{self._out}: cannot be written ({error.strerror or error})") from None
+
+
+class FilePerImage:
+    """A writer of one annotation file an image, in a folder.
+
+    Args:
+        out: The folder, which must be empty or not there.
+        suffix: Of the files.
+        to_bytes: The file of an image.
+        findings: An image whose file's name is taken is left out and named here.
+    """
+
+    def __init__(
+        self, out: Path, suffix: str, to_bytes: Callable[[ImageCells], bytes], findings: list[Finding]
+    ) -> None:
+        self._folder = StagedFolder(out)
+        self._suffix = suffix
+        self._to_bytes = to_bytes
+        self._findings = findings
+
+    def __enter__(self) -> Self:
+        self._folder.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._folder.__exit__(kind, error, trace)
+
+    def add(self, image: ImageCells, picture: Path | None) -> None:
+        """Write an image's file."""
+        name = self._folder.free_name(image.file_name, self._suffix)
+        if name is None:
+            self._findings.append(name_taken(image))
+        else:
+            self._folder.write(name, self._to_bytes(image))
+
+
+def name_taken(image: ImageCells) -> Finding:
+    """What is said of an image whose file's name another image has taken."""
+    what = f"an image has taken its name already, or it comes twice; {len(image.cells)} cells left out"
+    return Finding("missing_image", what, image.file_name)
