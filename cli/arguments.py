@@ -18,7 +18,12 @@ Options = Annotated[
     typer.Option("--option", metavar="KEY=VALUE", help="An option of the data set. Repeatable."),
 ]
 Map = Annotated[
-    list[str] | None, typer.Option("--map", metavar="OLD=NEW", help="Give a label another name. Repeatable.")
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="OLD=NEW or FILE",
+        help="Give labels other names; a YAML file has lines OLD: NEW. Repeatable.",
+    ),
 ]
 Category = Annotated[
     list[str] | None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import shapely
@@ -17,20 +18,42 @@ LabelMap = Mapping[str, str]
 
 
 def parse_label_map(entries: Sequence[str]) -> dict[str, str]:
-    """`["Truck=RBC", ...]` as a dict.
+    """`["Truck=RBC", "more.yaml", ...]` as a dict; a YAML file holds lines of `old: new`.
 
     Raises:
-        RecipeError: An entry without `=`, or one label mapped twice.
+        RecipeError: An entry that is neither, a file that cannot be used, or one label mapped twice.
     """
     out: dict[str, str] = {}
     for entry in entries:
-        old, sign, new = (part.strip() for part in entry.partition("="))
-        if not (old and sign and new):
-            raise RecipeError(f"label map {entry!r}: write it as OLD=NEW, for example Truck=RBC")
-        if out.get(old, new) != new:
-            raise RecipeError(f"label map: {old!r} is mapped to both {out[old]!r} and {new!r}")
-        out[old] = new
+        for old, new in _label_pairs(entry):
+            if out.get(old, new) != new:
+                raise RecipeError(f"label map: {old!r} is mapped to both {out[old]!r} and {new!r}")
+            out[old] = new
     return out
+
+
+def _label_pairs(entry: str) -> list[tuple[str, str]]:
+    old, sign, new = (part.strip() for part in entry.partition("="))
+    if old and sign and new:
+        return [(old, new)]
+    if sign or Path(entry).suffix.lower() not in (".yaml", ".yml"):
+        raise RecipeError(
+            f"label map {entry!r}: write it as OLD=NEW, for example Truck=RBC, or name a YAML file of "
+            "lines `OLD: NEW`"
+        )
+    from smearprep.yamlfiles import BrokenYamlError, parse_yaml
+
+    try:
+        data = parse_yaml(Path(entry).read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise RecipeError(f"label map {entry}: is not a text file") from None
+    except OSError as error:
+        raise RecipeError(f"label map {entry}: cannot be read ({error.strerror or error})") from None
+    except BrokenYamlError as error:
+        raise RecipeError(f"label map {entry}: {error}") from None
+    if not isinstance(data, dict) or not all(isinstance(new, str) and new.strip() for new in data.values()):
+        raise RecipeError(f"label map {entry}: it holds no lines of `old label: new label`")
+    return [(str(old), new.strip()) for old, new in data.items()]
 
 
 def relabel(cells: Sequence[Cell], labels: LabelMap) -> tuple[Cell, ...]:

@@ -27,6 +27,8 @@ NAMES: tuple[str, ...] = ("do_unet", "coco", "voc", "yolo", "xyc", "masks")
 """All formats that are read, in the order in which they are tried."""
 WRITTEN: tuple[str, ...] = ("coco",)
 """All formats that are written."""
+WITH_PICTURES = frozenset({"imagefolder", "webdataset"})
+"""Those that hold the images too."""
 
 
 class Format(Protocol):

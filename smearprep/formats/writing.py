@@ -9,13 +9,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol, Self, get_args
 
 import numpy as np
 import shapely
 from shapely.geometry import MultiPolygon, Point, Polygon
 
-from smearprep.errors import OutputError
+from smearprep.errors import OutputError, RecipeError
 from smearprep.findings import Finding
 from smearprep.formats.reading import stays_inside
 from smearprep.geometry import FloatArray, has_holes, rings
@@ -41,12 +41,24 @@ class WriteOptions:
             each becomes a cell of its own. "largest": the others are dropped. "leave_out".
         categories: All categories in the order of their numbers; none: all that come by, sorted by name.
         shard_size: Images in one shard of a WebDataset.
+
+    Raises:
+        RecipeError: No such way, a category twice, or shards without images.
     """
 
     holes: Holes = "slit"
     parts: Parts = "bridge"
     categories: tuple[str, ...] = ()
     shard_size: int = 1000
+
+    def __post_init__(self) -> None:
+        for name, value, known in (("holes", self.holes, Holes), ("parts", self.parts, Parts)):
+            if value not in get_args(known):
+                raise RecipeError(f"{name} {value!r}: use one of {', '.join(get_args(known))}")
+        if len(set(self.categories)) < len(self.categories):
+            raise RecipeError(f"a category is listed twice: {', '.join(self.categories)}")
+        if self.shard_size < 1:
+            raise RecipeError(f"shard size {self.shard_size}: a shard holds at least one image")
 
 
 class Writer(Protocol):

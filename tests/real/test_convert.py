@@ -7,6 +7,7 @@ import pytest
 import shapely
 
 from smearprep.converting import convert
+from smearprep.formats.reading import ReadOptions
 
 COUNTS = {
     "Im001_1": 215, "Im004_1": 258, "Im015_1": 293, "Im022_1": 242, "Im050_1": 460,
@@ -25,7 +26,7 @@ def markup(real_data):
 def converted(real_data, tmp_path_factory):
     out = tmp_path_factory.mktemp("convert") / "cells.json"
     raw = real_data / "ALL_IDB1"
-    return convert([raw / "markup"], out, labels=MAP, images=raw / "im"), out
+    return convert([raw / "markup"], out, labels=MAP, reading=ReadOptions(images=raw / "im")), out
 
 
 def outline(entry):

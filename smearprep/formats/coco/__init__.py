@@ -8,9 +8,19 @@ outline is ever invented; pycocotools' annToMask raises IndexError on it. A poin
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from smearprep.findings import Finding
 from smearprep.formats.coco.reading import read, sniff
 from smearprep.formats.coco.writing import CocoWriter, annotation_fields, is_own_work
+from smearprep.formats.writing import ALL_SHAPES, WriteOptions
 
 TITLE = "COCO instances (JSON with images, annotations and categories)"
+HOLDS = ALL_SHAPES
 
-__all__ = ["TITLE", "CocoWriter", "annotation_fields", "is_own_work", "read", "sniff"]
+__all__ = ["HOLDS", "TITLE", "CocoWriter", "annotation_fields", "is_own_work", "read", "sniff", "writer"]
+
+
+def writer(out: Path, options: WriteOptions, findings: list[Finding]) -> CocoWriter:
+    """A writer of one COCO file."""
+    return CocoWriter(out, options.categories or None)

@@ -18,7 +18,7 @@ from shapely.geometry import MultiPolygon, Polygon
 from smearprep.errors import OutputError, RecipeError
 from smearprep.geometry import shape_to_counts
 from smearprep.images import is_file, read_bytes, refuse_special
-from smearprep.records import Shape
+from smearprep.records import ImageCells, Shape
 
 _HEAD = b'{"info":{"description":"cells in blood-smear images, written by smearprep"}'
 _NOTHING: Mapping[str, Any] = {}
@@ -104,6 +104,20 @@ class CocoWriter:
                     self._finish()
                 except OSError as failure:
                     raise self._failed(failure) from None
+
+    def add(self, image: ImageCells, picture: Path | None) -> None:
+        """Add an image with its cells; its annotation file becomes the record's `annotation_file`."""
+        assert image.size is not None
+        cells = image.cells
+        id_ = self.add_image(image.file_name, image.size, image.annotated, annotation_file=image.file)
+        self.add_cells(
+            id_,
+            image.size,
+            [cell.label for cell in cells],
+            [cell.shape for cell in cells],
+            [cell.outline for cell in cells],
+            [annotation_fields(cell.attributes) for cell in cells],
+        )
 
     def add_image(
         self, file_name: str, size: tuple[int, int], annotated: frozenset[str] | None = None, **extra: Any
