@@ -1,4 +1,4 @@
-"""Commands that look and write nothing: datasets, inspect, check."""
+"""Commands that look and write nothing: datasets, formats, inspect, check."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ def datasets(as_json: Json = False) -> None:
     from smearprep.inspecting import datasets_summary
 
     run(lambda progress: datasets_summary(), as_json)
+
+
+def formats(as_json: Json = False) -> None:
+    """List the annotation formats that are read and written."""
+    from smearprep.inspecting import formats_summary
+
+    run(lambda progress: formats_summary(), as_json)
 
 
 def inspect(
@@ -45,5 +52,5 @@ def check(
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
-    for command in (datasets, inspect, check):
+    for command in (datasets, formats, inspect, check):
         app.command()(command)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from smearprep import datasets
+from smearprep import datasets, formats
 from smearprep.datasets.loading import LoadOptions
 from smearprep.findings import Summary
 from smearprep.records import OUTLINES, RawSet, Sample
@@ -55,6 +55,28 @@ def inspect(root: Path, name: str | None = None, options: Mapping[str, Any] | No
         findings=raw.findings,
         next_step=_next_step(root, raw),
         tables={title: rows for title, rows in tables.items() if rows},
+    )
+
+
+def formats_summary() -> Summary:
+    """Which annotation formats are read and written."""
+    rows = []
+    for name in sorted({*formats.NAMES, *formats.WRITTEN}):
+        is_read, is_written = name in formats.NAMES, name in formats.WRITTEN
+        title = formats.get(name).TITLE if is_read else formats.get_written(name).TITLE
+        rows.append(
+            {
+                "format": name,
+                "read": "yes" if is_read else "-",
+                "written": "yes" if is_written else "-",
+                "what it is": title,
+            }
+        )
+    return Summary(
+        command="formats",
+        counts={"read": len(formats.NAMES), "written": len(formats.WRITTEN)},
+        tables={"Formats": tuple(rows)},
+        next_step="smearprep convert FILES -o OUTPUT --to FORMAT",
     )
 
 
