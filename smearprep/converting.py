@@ -27,7 +27,6 @@ from smearprep.records import ImageCells
 from smearprep.rendering import Progress
 from smearprep.xmlfiles import read_xml
 
-_SUFFIXES = (".json", ".geojson", ".xml", ".csv", ".txt", ".xyc")  # of the files looked at in a folder
 _LEFT_OUT = ("zero_area", "invalid", "unknown_label")  # kinds that name a shape which became no cell
 _FIRST_BYTE = {"coco": b"{", "cvat": b"<"}  # of formats that are one file: what may be replaced
 _NO_MAP: LabelMap = {}
@@ -120,10 +119,10 @@ def _files(path: Path, format: str | None, output: Path) -> list[Path]:
     if format == "masks":
         found, looked_for = [p for p in walk(path) if is_image(p)], "image files"
     else:
-        found = [p for p in walk(path) if p.suffix.lower() in _SUFFIXES]
+        found = [p for p in walk(path) if p.suffix.lower() in formats.SUFFIXES]
         if is_own_work(output):
             found = [p for p in found if p.resolve() != output.resolve()]
-        looked_for = f"{', '.join(_SUFFIXES)}; masks are read with --from masks"
+        looked_for = f"{', '.join(sorted(formats.SUFFIXES))}; masks are read with --from masks"
     if not found:
         raise LayoutError(f"{path}: no annotation file in this folder (looked for {looked_for})")
     return found

@@ -113,7 +113,7 @@ def test_nothing_usable_writes_nothing(tmp_path):
     with pytest.raises(DataError, match="None of 1 files could be used"):
         convert([tmp_path / "a.json"], tmp_path / "c.json")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(LayoutError, match=r"looked for \.json"):
+    with pytest.raises(LayoutError, match=r"looked for \.csv, \.geojson, \.json"):
         convert([tmp_path / "empty"], tmp_path / "c.json")
     with pytest.raises(LayoutError, match="no annotation file was given"):
         convert([], tmp_path / "c.json")

@@ -25,6 +25,8 @@ from smearprep.records import ImageCells
 
 NAMES: tuple[str, ...] = ("do_unet", "coco", "voc", "yolo", "xyc", "masks")
 """All formats that are read, in the order in which they are tried."""
+SUFFIXES = frozenset({".json", ".geojson", ".xml", ".csv", ".txt", ".xyc"})
+"""Of annotation files; masks look like any image and are read only where a user says so."""
 WRITTEN: tuple[str, ...] = ("coco",)
 """All formats that are written."""
 WITH_PICTURES = frozenset({"imagefolder", "webdataset"})

@@ -41,7 +41,6 @@ _MASK_FOLDERS = frozenset(
     | {"segmentationobject"}
 )
 _MASK_ENDINGS = ("_mask", "-mask", "_edge", "_seg")
-_ANNOTATION_SUFFIXES = frozenset({".json", ".xml", ".txt", ".xyc"})
 _NO_ANNOTATIONS = frozenset({"classes.txt", "manifest.json", "requirements.txt"})
 
 
@@ -145,7 +144,7 @@ def _tasks(
     blank: list[Path] = []
     for path in asked or files:
         is_named = path in settings.annotations
-        is_candidate = is_named or path.suffix.lower() in _ANNOTATION_SUFFIXES
+        is_candidate = is_named or path.suffix.lower() in formats.SUFFIXES
         if not is_candidate or path.name in _NO_ANNOTATIONS:
             continue
         try:

@@ -25,6 +25,8 @@ OPTIONS = (
     "classes",  # names of class numbers
     "colours",  # {LABEL: [R, G, B]} of colour-coded masks
     "min_area",  # {LABEL: px}
+    "annotator",  # whose cells, where several people annotated one image; "all"
+    "attribute",  # the one that holds a cell's class (VIA)
     "threshold",  # a mask's pixel above it is foreground
 )
 
@@ -90,6 +92,8 @@ def parse_options(root: Path, extra: Mapping[str, Any]) -> FolderOptions:
         colours=_colours(extra.get("colours")),
         threshold=threshold,
         min_area=min_areas(extra.get("min_area"), {}, "folder"),
+        annotator=_text(extra["annotator"], "annotator") if "annotator" in extra else None,
+        attribute=_text(extra["attribute"], "attribute") if "attribute" in extra else None,
     )
     return FolderOptions(
         read=read,
