@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from smearprep.cli import converting, demo, looking, preparing
+from smearprep.cli import coco_files, converting, demo, looking, preparing
 
 app = typer.Typer(
     name="smearprep",
@@ -14,5 +14,5 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for register in (looking.register, preparing.register, converting.register, demo.register):
-    register(app)
+for group in (looking, preparing, converting, coco_files, demo):
+    group.register(app)

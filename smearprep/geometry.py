@@ -70,7 +70,8 @@ def _enclosed(ring: FloatArray) -> Polygon | MultiPolygon | None:
     faces = shapely.get_parts(shapely.polygonize([line]))
     if not len(faces):
         return None
-    inside = shapely.get_coordinates(shapely.point_on_surface(faces))
+    with np.errstate(over="ignore"):  # of a face 1e-320 px wide; it is then dropped
+        inside = shapely.get_coordinates(shapely.point_on_surface(faces))
     kept = faces[[winding_number(closed, x, y) != 0 for x, y in inside]]
     return polygonal(shapely.union_all(kept))
 

@@ -23,11 +23,16 @@ from smearprep.images import read_bytes
 from smearprep.jsonfiles import read_json
 from smearprep.records import ImageCells
 
-NAMES: tuple[str, ...] = ("do_unet", "coco", "voc", "yolo", "xyc", "masks")
+NAMES: tuple[str, ...] = (
+    "do_unet", "labelme", "via", "label_studio", "qupath", "coco", "cvat", "voc", "imagescope", "asap", "yolo",
+    "xyc", "masks",
+)  # fmt: skip
 """All formats that are read, in the order in which they are tried."""
 SUFFIXES = frozenset({".json", ".geojson", ".xml", ".csv", ".txt", ".xyc"})
 """Of annotation files; masks look like any image and are read only where a user says so."""
-WRITTEN: tuple[str, ...] = ("coco",)
+WRITTEN: tuple[str, ...] = (
+    "coco", "labelme", "qupath", "cvat", "yolo", "voc", "masks", "imagefolder", "webdataset",
+)  # fmt: skip
 """All formats that are written."""
 WITH_PICTURES = frozenset({"imagefolder", "webdataset"})
 """Those that hold the images too."""

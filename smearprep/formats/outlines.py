@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import reprlib
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -28,8 +30,8 @@ class Drawn:
         holes: What is cut out of them.
         outline: How its shape is known.
         attributes: Of the cell.
-        shape: Its shape, where the reader knows it already (a box, a point, a traced mask): then no
-            outline is looked at.
+        shape: Its shape, where the reader knows it already (a box, a point, a traced mask). Outlines that
+            are stated beside it are further parts.
     """
 
     id: str
@@ -52,20 +54,16 @@ def drawn_to_cells(drawn: Sequence[Drawn], file: str, findings: list[Finding]) -
     Returns:
         The cells that can be used. Valid outlines keep their vertices.
     """
-    rings = [ring for one in drawn if one.shape is None for ring in (*one.outer, *one.holes)]
+    rings = [ring for one in drawn for ring in (*one.outer, *one.holes)]
     shapes, faults = outlines_to_shapes(*_vertices(rings))
     cells, at = [], 0
     for one in drawn:
-        shape, fault = one.shape, ""
-        kind: Fault = ""
-        if shape is None:
-            middle, end = at + len(one.outer), at + len(one.outer) + len(one.holes)
-            shape, kind, fault = _one_shape(
-                shapes[at:middle], faults[at:middle], shapes[middle:end], faults[middle:end]
-            )
-            at = end
+        end = at + len(one.outer) + len(one.holes)
+        shape, kind, fault = _whole(one, shapes[at:end], faults[at:end])
+        at = end
         if shape is not None and (not isinstance(one.label, str) or not one.label.strip()):
-            findings.append(Finding("invalid", f"its label is {one.label!r}; left out", file, one.id))
+            what = f"its label is {reprlib.repr(one.label)}; left out"
+            findings.append(Finding("invalid", what, file, one.id))
             continue
         if kind:
             findings.append(Finding(kind, fault, file, one.id))
@@ -74,25 +72,33 @@ def drawn_to_cells(drawn: Sequence[Drawn], file: str, findings: list[Finding]) -
     return tuple(cells)
 
 
-def _one_shape(
-    outer: Sequence[Any], faults: Sequence[Fault], holes: Sequence[Any], hole_faults: Sequence[Fault]
-) -> tuple[Any, Fault, str]:
-    """A cell's shape or None, and its fault, as kind and in words."""
-    if len(outer) == 1 and not holes:
-        return outer[0], faults[0], _IN_WORDS[faults[0]]
-    parts, cut = [part for part in outer if part is not None], [hole for hole in holes if hole is not None]
+def _whole(one: Drawn, shapes: Sequence[Any], faults: Sequence[Fault]) -> tuple[Any, Fault, str]:
+    """A cell's shape or None, and its fault, as kind and in words.
+
+    Args:
+        one: The cell.
+        shapes: Of its outlines, outer ones first.
+        faults: Of each of these.
+    """
+    if not shapes:
+        return one.shape, "", ""
+    if len(shapes) == 1 and one.outer and one.shape is None:
+        return shapes[0], faults[0], _IN_WORDS[faults[0]]
+    known, middle = [one.shape] if one.shape is not None else [], len(one.outer)
+    parts = known + [part for part in shapes[:middle] if part is not None]
+    cut = [hole for hole in shapes[middle:] if hole is not None]
     if not parts:
-        kind: Fault = "zero_area" if "zero_area" in faults else "invalid"
+        kind: Fault = "zero_area" if "zero_area" in faults[:middle] else "invalid"
         return None, kind, _IN_WORDS[kind]
     shape, changed = assembled(parts, cut)
     if shape is None:
         return None, "zero_area", "its holes leave nothing of it; left out"
     told = []
-    if "repaired" in (*faults, *hole_faults):
+    if "repaired" in faults:
         told.append("an outline crossed itself: made valid")
-    lost = len(outer) - len(parts) + len(holes) - len(cut)
+    lost = faults.count("zero_area") + faults.count("invalid")
     if lost:
-        told.append(f"{lost} of its {len(outer) + len(holes)} outlines had no area: dropped")
+        told.append(f"{lost} of its {len(known) + len(faults)} outlines had no area: dropped")
     if changed:
         told.append("its parts overlapped, or a hole reached out of them: merged")
     return shape, "repaired" if told else "", "; ".join(told)
@@ -106,25 +112,38 @@ _IN_WORDS: Mapping[Fault, str] = {
 }
 
 
+_BROKEN = (TypeError, ValueError, OverflowError, struct.error)
+
+
 def _vertices(rings: Sequence[Ring]) -> tuple[FloatArray, list[int]]:
     """The vertices of all outlines, (n, 2) in px, and how many each has: none where one is broken."""
     try:
         return _flat(rings)
-    except (TypeError, ValueError, OverflowError):  # something is odd: find out which, one by one
+    except _BROKEN:  # something is odd: find out which, one by one
         pass
     found = []
     for ring in rings:
         try:
             found.append(_flat([ring]))
-        except (TypeError, ValueError, OverflowError):
+        except _BROKEN:
             found.append((np.empty((0, 2)), [0]))
     return np.concatenate([np.empty((0, 2)), *(xy for xy, _ in found)]), [n for _, (n,) in found]
 
 
 def _flat(rings: Sequence[Ring]) -> tuple[FloatArray, list[int]]:
     lengths = list(map(len, rings))
-    points = list(chain.from_iterable(rings))
-    if any(len(point) != 2 for point in points):
+    if any(isinstance(ring, np.ndarray) for ring in rings):
+        pieces = [ring if isinstance(ring, np.ndarray) else _pairs(ring) for ring in rings]
+        if any(piece.shape[1:] != (2,) for piece in pieces):
+            raise ValueError("a vertex is a pair x, y")
+        return np.concatenate(pieces).astype(np.float64), lengths
+    return _pairs(list(chain.from_iterable(rings))), lengths
+
+
+def _pairs(points: Sequence[Sequence[Any]]) -> FloatArray:
+    """Points as (n, 2); anything but two numbers a point is an error."""
+    if not {2}.issuperset(map(len, points)):
         raise ValueError("a vertex is a pair x, y")
-    xy = np.fromiter(chain.from_iterable(points), float, 2 * len(points))
-    return xy.reshape(-1, 2), lengths
+    # Packed as C has numbers: sooner than NumPy takes them from a list, and text that reads "5" is refused.
+    numbers = list(chain.from_iterable(points))
+    return np.frombuffer(struct.pack(f"{len(numbers)}d", *numbers)).reshape(-1, 2)

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Literal, Protocol, Self, get_args
+from typing import Any, Literal, Protocol, Self, get_args
 
 import numpy as np
 import shapely
@@ -18,7 +18,7 @@ from shapely.geometry import MultiPolygon, Point, Polygon
 from smearprep.errors import OutputError, RecipeError
 from smearprep.findings import Finding
 from smearprep.formats.reading import stays_inside
-from smearprep.geometry import FloatArray, has_holes, rings
+from smearprep.geometry import FloatArray, has_holes, rings, shape_to_counts
 from smearprep.images import write_atomic
 from smearprep.records import Cell, ImageCells
 
@@ -306,3 +306,39 @@ def name_taken(image: ImageCells) -> Finding:
     """What is said of an image whose file's name another image has taken."""
     what = f"an image has taken its name already, or it comes twice; {len(image.cells)} cells left out"
     return Finding("missing_image", what, image.file_name)
+
+
+# ---------------------------------------------------------------- where a cell is, in COCO's terms
+
+
+def coco_place(cell: Cell, size: tuple[int, int]) -> tuple[Any, float, list[float]]:
+    """Segmentation, area and bbox of a cell as COCO states them, all numbers floats.
+
+    Args:
+        cell: Any cell.
+        size: (width, height) of its image in px.
+
+    Returns:
+        The segmentation: [] of a box or a point, whose outline nobody knows; else the open rings
+        [x, y, x, y, ...] of its parts; of a shape with holes, which rings cannot say, compressed run
+        lengths {"size": [height, width], "counts": text}. Its area in px^2 (of run lengths: their pixels).
+        And x, y, width, height of its box in px.
+    """
+    shape = cell.shape
+    x0, y0, x1, y1 = shape.bounds
+    box = [x0, y0, x1 - x0, y1 - y0]
+    if isinstance(shape, Point) or cell.outline == "box":
+        return [], float(shape.area), box
+    parts = shape.geoms if isinstance(shape, MultiPolygon) else (shape,)
+    outer = [Polygon(part.exterior) for part in parts]
+    counts = shape_to_counts(shape, size) if has_holes(shape) else []
+    if len(counts) > 1:
+        from pycocotools import mask
+
+        runs: Any = {"size": [size[1], size[0]], "counts": counts}
+        encoded: Any = mask.frPyObjects(runs, size[1], size[0])
+        told = {**encoded, "counts": encoded["counts"].decode("ascii")}
+        return told, float(sum(counts[1::2])), mask.toBbox(encoded).tolist()
+    # A sliver with a hole may hold no pixel's centre: its outer rings say more than an empty mask.
+    open_rings = [shapely.get_coordinates(part.exterior)[:-1].ravel().tolist() for part in outer]
+    return open_rings, float(sum(part.area for part in outer)), box

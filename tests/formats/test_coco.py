@@ -149,7 +149,7 @@ def test_a_traced_mask_comes_back_pixel_for_pixel(tmp_path_factory, mask):
 def test_compressed_run_lengths_are_decoded_as_pycocotools_encodes_them(counts):
     from pycocotools import mask
 
-    from smearprep.formats.coco.annotations import _decompress
+    from smearprep.formats.coco.runs import _decompress
 
     height = sum(counts) or 1
     encoded = mask.frPyObjects({"size": [height, 1], "counts": counts}, height, 1)["counts"].decode()

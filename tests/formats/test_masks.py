@@ -1,24 +1,31 @@
-"""Masks to cells: exact to the pixel, and what real mask files look like."""
+"""Masks to cells and back: exact to the pixel, and what real mask files look like."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from PIL import Image
+from shapely.geometry import MultiPolygon, Polygon
 
 from smearprep import formats
-from smearprep.errors import DataError
+from smearprep.errors import DataError, OutputError, RecipeError
 from smearprep.findings import Finding
 from smearprep.formats import masks
 from smearprep.formats.reading import ReadOptions
+from smearprep.formats.writing import WriteOptions, fit_to_format
 from smearprep.geometry import shape_to_mask
-from smearprep.records import Cell
+from smearprep.images import MAX_PIXELS
+from smearprep.records import Cell, ImageCells
+from tests.laws.strategies import LAW, areas
 
 NUCLEUS, CYTOPLASM = (0, 255, 255), (0, 0, 255)  # ALL-IDB2's colours, on white
 
@@ -217,3 +224,270 @@ def test_only_images_are_recognised(tmp_path: Path) -> None:
         assert formats.recognise(path) == "masks"
     assert not masks.sniff(tmp_path / "a.txt", b"10 20\n")
     assert not masks.sniff(tmp_path / "a.txt", b"")
+
+
+def test_noise_is_no_label_image(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 400, (2000, 2000), np.uint16)
+    with pytest.raises(DataError, match="scattered all over"):
+        list(masks.read(save(tmp_path / "m.png", values), ReadOptions(), []))
+
+
+# ---------------------------------------------------------------- writing
+
+RECTANGLE = Polygon([(10, 10), (50, 10), (50, 40), (10, 40)])
+
+
+def write(out: Path, *images: ImageCells, categories: tuple[str, ...] = ()) -> list[Finding]:
+    findings: list[Finding] = []
+    options = WriteOptions(categories=categories)
+    with masks.writer(out, options, findings) as writer:
+        for image in images:
+            writer.add(fit_to_format(image, masks.HOLDS, options, findings), None)
+    return findings
+
+
+def image_of(
+    *cells: Cell, name: str = "a.jpg", size: tuple[int, int] = (100, 80), annotated: str = ""
+) -> ImageCells:
+    labels = frozenset(cell.label for cell in cells) | frozenset(annotated.split())
+    return ImageCells(name, size, cells, "given", labels)
+
+
+def pixels(path: Path) -> NDArray[np.integer]:
+    """An image file as OpenCV has it: a second opinion to what reads masks here."""
+    found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert found is not None
+    return found
+
+
+def shown(cells: tuple[Cell, ...], size: tuple[int, int]) -> list[NDArray[np.bool_]]:
+    """What is seen of each cell, the later and the higher ones above the others."""
+    whole = [shape_to_mask(cell.shape, size) for cell in cells]
+    above = [(cell.attributes.get("z_order", 0), n) for n, cell in enumerate(cells)]
+    return [
+        mask
+        & ~np.any([m for n, m in enumerate(whole) if above[n] > above[at]] or [np.zeros_like(mask)], axis=0)
+        for at, mask in enumerate(whole)
+    ]
+
+
+@st.composite
+def overlapping(draw: st.DrawFn) -> Cell:
+    shape = shapely.transform(draw(areas()), lambda xy: xy + 6)
+    z_order = draw(st.sampled_from([None, -1, 0, 2.5]))
+    label = draw(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=5).filter(str.strip))
+    return Cell(label, shape, attributes={} if z_order is None else {"z_order": z_order})
+
+
+@settings(LAW, max_examples=100)
+@given(
+    given_cells=st.lists(overlapping(), max_size=5),
+    name=st.sampled_from(["a.jpg", "x/é/b.png", "class/a.tif"]),
+)
+def test_what_is_written_comes_back_pixel_for_pixel(
+    tmp_path_factory: pytest.TempPathFactory, given_cells: list[Cell], name: str
+) -> None:
+    out, size = tmp_path_factory.mktemp("masks") / "out", (40, 37)
+    image = image_of(*given_cells, name=name, size=size, annotated="PLT")
+    written = write(out, image)
+    stem = name.rpartition(".")[0]
+    findings: list[Finding] = []
+    (back,) = formats.read(out / "instance" / f"{stem}.png", ReadOptions(base=out), findings)
+    assert (back.file_name, back.size, back.annotated) == (stem, size, image.annotated)
+    assert not findings
+    seen = shown(image.cells, size)
+    left = [n for n, mask in enumerate(seen) if mask.any()]
+    assert [cell.attributes["instance"] for cell in back.cells] == [n + 1 for n in left]
+    for cell, n in zip(back.cells, left, strict=True):
+        assert (cell.label, cell.outline) == (image.cells[n].label, "drawn")
+        assert (shape_to_mask(cell.shape, size) == seen[n]).all()
+    covered = [n for n, mask in enumerate(seen) if (shape_to_mask(image.cells[n].shape, size) ^ mask).any()]
+    empty = [n for n, cell in enumerate(image.cells) if not shape_to_mask(cell.shape, size).any()]
+    assert [(f.kind, f.id) for f in written] == [("simplified", str(n)) for n in sorted([*covered, *empty])]
+
+
+@LAW
+@given(given_cells=st.lists(overlapping(), max_size=5))
+def test_the_three_masks_agree(tmp_path_factory: pytest.TempPathFactory, given_cells: list[Cell]) -> None:
+    out = tmp_path_factory.mktemp("masks") / "out"
+    write(out, image_of(*given_cells, size=(40, 37)))
+    classes, instances, edge = (pixels(out / kind / "a.png") for kind in ("class", "instance", "edge"))
+    assert (classes.dtype, instances.dtype, edge.dtype) == (np.uint8, np.uint16, np.uint8)
+    assert ((classes > 0) == (instances > 0)).all()
+    numbers = json.loads((out / "labels.json").read_text("utf-8"))
+    for n, cell in enumerate(given_cells, 1):
+        assert set(classes[instances == n].tolist()) <= {numbers[cell.label]}
+    around = np.pad(instances, 1, mode="edge")
+    steps = (around[:-2, 1:-1], around[2:, 1:-1], around[1:-1, :-2], around[1:-1, 2:])
+    ends = np.any([step != instances for step in steps], axis=0) & (instances > 0)
+    assert (edge == np.where(ends, 255, 0)).all()
+
+
+def test_the_files_of_a_set(tmp_path: Path) -> None:
+    ring = shapely.box(60, 10, 90, 40) - shapely.box(70, 20, 80, 30)
+    two = MultiPolygon([shapely.box(0, 50, 10, 60), shapely.box(20, 50, 30, 60)])
+    cells = (Cell("WBC", RECTANGLE), Cell("RBC", ring), Cell("RBC", two))
+    assert not write(tmp_path / "out", image_of(*cells, annotated="PLT"), image_of(name="x/none.png"))
+    found = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
+    assert found == [
+        "class/a.png", "class/x/none.png", "edge/a.png", "edge/x/none.png", "instance/a.png",
+        "instance/x/none.png", "labels.json",
+    ]  # fmt: skip
+    labels = (tmp_path / "out" / "labels.json").read_text()
+    assert json.loads(labels) == {"background": 0, "PLT": 1, "RBC": 2, "WBC": 3}
+    assert np.bincount(pixels(tmp_path / "out" / "class" / "a.png").ravel()).tolist() == [5800, 0, 1000, 1200]
+    assert np.bincount(pixels(tmp_path / "out" / "instance" / "a.png").ravel()).tolist() == [
+        5800,
+        1200,
+        800,
+        200,
+    ]
+    assert np.count_nonzero(pixels(tmp_path / "out" / "edge" / "a.png")[10:40, 10:50]) == 2 * 40 + 2 * 28
+    (image,) = masks.read(tmp_path / "out" / "instance" / "a.png", ReadOptions(), [])
+    assert [
+        shapely.equals(one.shape, other.shape) for one, other in zip(image.cells, cells, strict=True)
+    ] == [True] * 3
+    (none,) = masks.read(tmp_path / "out" / "instance" / "x" / "none.png", ReadOptions(), [])
+    assert (none.file_name, none.cells, none.annotated) == ("x/none", (), {"PLT", "RBC", "WBC"})
+
+
+def test_touching_cells_are_kept_apart_by_an_edge_of_2_px(tmp_path: Path) -> None:
+    cells = Cell("RBC", shapely.box(0, 10, 20, 30)), Cell("RBC", shapely.box(20, 10, 40, 30))
+    write(tmp_path / "out", image_of(*cells))
+    edge = pixels(tmp_path / "out" / "edge" / "a.png")
+    assert np.flatnonzero(edge[20]).tolist() == [19, 20, 39]  # and none where the image ends
+    inner = (pixels(tmp_path / "out" / "class" / "a.png") > 0) & (edge == 0)
+    assert len(masks.mask_to_cells(inner, "RBC", 1, "", [])) == 2
+
+
+def test_what_is_covered_is_counted(tmp_path: Path) -> None:
+    small = shapely.box(10, 10, 20, 20)
+    cells = (
+        Cell("RBC", small, attributes={"z_order": True}),  # no number: as if it had none
+        Cell("RBC", shapely.box(15, 10, 25, 20), attributes={"z_order": -1}),
+        Cell("WBC", small),
+        Cell("RBC", shapely.box(50.6, 50.6, 50.9, 50.9)),
+        Cell("RBC", small, "box"),
+        Cell("RBC", shapely.Point(3, 3), "point"),
+    )
+    told = [(f.id, f.what) for f in write(tmp_path / "out", image_of(*cells))]
+    assert told == [
+        ("5", "the RBC cell is only a point, which this format cannot hold; left out"),
+        ("4", "the RBC cell is only a box: which pixels are its own, nobody knows; left out"),
+        ("0", "the RBC cell lies wholly below others, all 100 px of it; left out"),
+        ("1", "the RBC cell lies partly below others: 50 of its 100 px are theirs"),
+        ("3", "the RBC cell covers no pixel's centre; left out"),
+    ]
+
+
+def test_classes_are_numbered_by_name_or_as_stated(tmp_path: Path) -> None:
+    images = [image_of(Cell(label, RECTANGLE), name=f"{label}.jpg") for label in ("b", "c", "a")]
+    write(tmp_path / "one", *images)
+    write(tmp_path / "two", *images[::-1])
+    one, two = (
+        {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*.*")}
+        for out in (tmp_path / "one", tmp_path / "two")
+    )
+    assert one == two
+    assert [pixels(tmp_path / "one" / "class" / f"{label}.png").max() for label in "abc"] == [1, 2, 3]
+    write(tmp_path / "three", images[0], categories=("z", "b"))
+    assert json.loads((tmp_path / "three" / "labels.json").read_text()) == {"background": 0, "z": 1, "b": 2}
+    assert pixels(tmp_path / "three" / "class" / "b.png").max() == 2
+
+
+def test_what_cannot_be_written(tmp_path: Path) -> None:
+    many = tuple(Cell(f"c{n}", RECTANGLE) for n in range(256))
+    with pytest.raises(OutputError, match="more than 255 categories"):
+        write(tmp_path / "out", image_of(*many))
+    with pytest.raises(RecipeError, match="'background' is what masks call"):
+        write(tmp_path / "out", image_of(Cell("background", RECTANGLE)))
+    with pytest.raises(RecipeError, match="none of the categories RBC"):
+        write(tmp_path / "out", image_of(Cell("WBC", RECTANGLE)), categories=("RBC",))
+    assert not list(tmp_path.iterdir())
+    findings = write(
+        tmp_path / "out",
+        image_of(*[Cell("RBC", RECTANGLE)] * 65_536),
+        image_of(name="b.jpg", size=(MAX_PIXELS, 2)),
+        image_of(name="c.jpg"),
+        image_of(name="c.png"),
+    )
+    assert [(f.kind, f.file) for f in findings] == [
+        ("unreadable", "a.jpg"), ("unreadable", "b.jpg"), ("missing_image", "c.png")
+    ]  # fmt: skip
+    assert [path.name for path in (tmp_path / "out" / "class").iterdir()] == ["c.png"]
+
+
+# ---------------------------------------------------------------- sets of masks, read back
+
+
+@pytest.fixture
+def a_set(tmp_path: Path) -> Path:
+    write(tmp_path / "set", image_of(Cell("WBC", RECTANGLE), Cell("RBC", shapely.box(60, 10, 64, 14))))
+    return tmp_path / "set"
+
+
+def test_only_the_instance_mask_is_read(a_set: Path) -> None:
+    findings: list[Finding] = []
+    for kind in ("class", "edge"):
+        assert not list(masks.read(a_set / kind / "a.png", ReadOptions(base=a_set), findings))
+    assert [(f.kind, f.file) for f in findings] == [("note", "class/a.png"), ("note", "edge/a.png")]
+    assert "read from instance/a.png" in findings[0].what
+
+
+def test_a_class_mask_alone_has_components(a_set: Path) -> None:
+    (a_set / "instance" / "a.png").unlink()
+    (image,) = masks.read(a_set / "class" / "a.png", ReadOptions(), [])
+    assert [(c.label, c.outline, c.area) for c in image.cells] == [
+        ("RBC", "component", 16), ("WBC", "component", 1200)
+    ]  # fmt: skip
+
+
+def test_specks_of_a_set(a_set: Path) -> None:
+    findings: list[Finding] = []
+    options = ReadOptions(min_area={"RBC": 17, "WBC": 1200})
+    (image,) = masks.read(a_set / "instance" / "a.png", options, findings)
+    assert [cell.label for cell in image.cells] == ["WBC"]
+    assert [f.what for f in findings] == ["1 RBC region below 17 px; left out"]
+
+
+def test_classes_that_do_not_fit_their_instances(a_set: Path) -> None:
+    classes = pixels(a_set / "class" / "a.png").copy()
+    classes[10:20, 10:20] = 1
+    classes[10:14, 60:64] = 7
+    save(a_set / "class" / "a.png", classes)
+    findings: list[Finding] = []
+    (image,) = masks.read(a_set / "instance" / "a.png", ReadOptions(), findings)
+    assert [(cell.label, cell.area) for cell in image.cells] == [("WBC", 1200)]
+    assert [(f.kind, f.id) for f in findings] == [("damaged", "instance 1"), ("unknown_label", "instance 2")]
+    assert "100 px of 'RBC', 1100 px of 'WBC'" in findings[0].what
+
+
+def test_an_instance_mask_whose_classes_are_lost(a_set: Path) -> None:
+    path = a_set / "instance" / "a.png"
+    save(a_set / "class" / "a.png", np.zeros((5, 6), np.uint8))
+    with pytest.raises(DataError, match=r"is 100x80 px, but class/a\.png.* 6x5"):
+        list(masks.read(path, ReadOptions(), []))
+    (a_set / "class" / "a.png").unlink()
+    with pytest.raises(DataError, match=r"class/a\.png, which is not there"):
+        list(masks.read(path, ReadOptions(), []))
+    (a_set / "labels.json").write_text("{")
+    with pytest.raises(DataError, match="broken JSON"):
+        list(masks.read(path, ReadOptions(), []))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    ["[]", "{}", '{"RBC": 1}', '{"background": 0, "RBC": 1, "WBC": 1}', '{"background": 0, "RBC": 256}',
+     '{"background": false, "RBC": true}', '{"background": 0, "RBC": 1.0}', '{"background": 0, " ": 1}'],
+)  # fmt: skip
+def test_a_labels_json_of_something_else(a_set: Path, labels: str) -> None:
+    (a_set / "labels.json").write_text(labels)
+    (image,) = masks.read(a_set / "instance" / "a.png", ReadOptions(label="cell"), [])
+    assert [(cell.label, cell.area) for cell in image.cells] == [("cell", 1200), ("cell", 16)]
+
+
+def test_colours_that_were_given_count_more(a_set: Path) -> None:
+    options = ReadOptions(colours={"edge": (255, 255, 255), "background": (0, 0, 0)})
+    (image,) = masks.read(a_set / "edge" / "a.png", options, [])
+    assert {cell.label for cell in image.cells} == {"edge"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,11 @@ class Harness:
             Exception: Any that a user must never see.
         """
         self._file.write_bytes(data)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # users would see them
+            return self._read(data)
+
+    def _read(self, data: bytes) -> int:
         findings: list[Finding] = []
         count = 0
         try:

@@ -8,34 +8,29 @@ from itertools import chain
 from typing import Any, cast
 
 import numpy as np
+import orjson
 import shapely
-from numpy.typing import NDArray
+from shapely import affinity
 from shapely.geometry import MultiPolygon, Point, Polygon
 
-from smearprep.findings import Kind
+from smearprep.formats.coco.runs import Unusable, runs_to_shape
 from smearprep.formats.coco.writing import OWN_FIELDS
-from smearprep.geometry import FloatArray, assembled, mask_to_shapes
-from smearprep.images import MAX_PIXELS
+from smearprep.geometry import FloatArray, assembled
 from smearprep.records import OUTLINES, Cell, Outline, Shape
 
-Entry = tuple[str, dict[str, Any]]
-"""What findings call an annotation, and the annotation."""
+__all__ = [
+    "Unusable",
+    "entry_to_cell",
+    "find_id",
+    "is_cvat_mask",
+    "open_rings",
+    "runs_to_shape",
+    "vertices",
+    "writable",
+]
 
 _NO_BOX = "it has neither an outline nor a box of four numbers"
-
-
-class Unusable(Exception):  # noqa: N818 - it says what an entry is
-    """An annotation that makes no cell: becomes a finding, never an error for the user.
-
-    Args:
-        kind: Of the finding.
-        what: What is wrong, without a full stop.
-    """
-
-    def __init__(self, kind: Kind, what: str) -> None:
-        super().__init__(what)
-        self.kind = kind
-        self.what = what
+_FARTHEST = 1e9  # px: what lies farther off is in no image
 
 
 def entry_to_cell(
@@ -60,16 +55,68 @@ def entry_to_cell(
     Raises:
         Unusable: It makes no cell.
     """
-    category = entry.get("category_id")
-    if not isinstance(category, int | str) or category not in names:
-        raise Unusable("unknown_label", f"its category_id {category!r} is none of the file's categories")
-    if entry.get("iscrowd"):
+    category = find_id(entry.get("category_id"), names)
+    if category is None:
+        stated = entry.get("category_id")
+        raise Unusable("unknown_label", f"its category_id {stated!r} is none of the file's categories")
+    if entry.get("iscrowd") and not is_cvat_mask(entry):
         raise Unusable("invalid", "it is a crowd (iscrowd), a region and not one cell")
     attributes = entry.get("attributes")
-    told = dict(attributes) if isinstance(attributes, dict) else {}
-    told |= {key: entry[key] for key in OWN_FIELDS if key in entry}
+    own = {key: entry[key] for key in (*OWN_FIELDS, "annotator") if key in entry}
+    told = writable({**attributes, **own} if isinstance(attributes, dict) else own)
+    turned = _turn(entry, told)
     shape, outline, repaired = _place(entry, size, parts, faults)
+    if turned and outline == "box":
+        del told["rotation"]
+        shape = affinity.rotate(shape, turned)  # y points down: with the clock
+        outline = "box" if turned % 90 == 0 else "drawn"
     return Cell(names[category], shape, outline, told), repaired
+
+
+def find_id(id_: Any, table: Mapping[Any, Any]) -> Any:
+    """The key of a table that an id means, or None; 7, 7.0 and "7" are one id where not both are keys."""
+    if isinstance(id_, bool) or not isinstance(id_, int | float | str):
+        return None
+    if id_ in table:
+        return id_
+    if isinstance(id_, str):
+        is_number = id_.isascii() and id_.isdigit() and len(id_) < 20
+        return int(id_) if is_number and int(id_) in table else None
+    if isinstance(id_, float) and not id_.is_integer():
+        return None
+    text = str(int(id_))
+    return text if text in table else None
+
+
+def writable(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that can be written as JSON: lists can be nested too deeply for that."""
+    return {
+        key: value for key, value in values.items() if not isinstance(value, dict | list) or _is_flat(value)
+    }
+
+
+def _is_flat(value: Any) -> bool:
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return False
+    return True
+
+
+def is_cvat_mask(entry: Any) -> bool:
+    """True of a mask as CVAT exports it: it calls every mask a crowd, and marks no real crowds."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("segmentation"), dict):
+        return False
+    attributes = entry.get("attributes")
+    return bool(entry.get("iscrowd")) and isinstance(attributes, dict) and "occluded" in attributes
+
+
+def _turn(entry: Mapping[str, Any], told: Mapping[str, Any]) -> float:
+    """By how many degrees, with the clock, CVAT has turned a box round its centre; `bbox` is unturned."""
+    turned: Any = told.get("rotation")
+    if "outline" in entry or not _is_number(turned) or not math.isfinite(turned):
+        return 0.0
+    return float(turned) % 360
 
 
 def _place(
@@ -80,7 +127,7 @@ def _place(
     segmentation = entry.get("segmentation")
     if stated not in ("box", "point"):
         traced = cast(Outline, stated) if stated in OUTLINES else "drawn"
-        if isinstance(segmentation, dict):
+        if isinstance(segmentation, dict) and segmentation:
             return runs_to_shape(segmentation, size), traced, ""
         if faults:
             shape, repaired = _joined(parts, faults)
@@ -102,6 +149,8 @@ def open_rings(entry: Mapping[str, Any]) -> list[list[Any]]:
         return []
     if segmentation and not isinstance(segmentation[0], list):
         segmentation = [segmentation]  # some tools leave out the outer list
+    if not any(segmentation):
+        return []  # [[]] is what some tools write of a box
     return [ring if isinstance(ring, list) and not len(ring) % 2 else [] for ring in segmentation]
 
 
@@ -150,10 +199,13 @@ def _box_to_shape(box: Any) -> Polygon:
         raise Unusable("invalid", _NO_BOX)
     if not all(map(math.isfinite, box)):
         raise Unusable("invalid", f"its box {box} has a coordinate that is no number")
-    if not _has_area(box):
-        raise Unusable("zero_area", f"its box {box} has no area")
+    if any(abs(n) > _FARTHEST for n in box):
+        raise Unusable("invalid", f"its box {box} lies in no image")
     x, y, w, h = box
-    return Polygon([(x, y), (x + w, y), (x + w, y + h), (x, y + h)])
+    shape = Polygon([(x, y), (x + w, y), (x + w, y + h), (x, y + h)])
+    if not _has_area(box) or not shape.area:
+        raise Unusable("zero_area", f"its box {box} has no area")
+    return shape
 
 
 def _has_area(box: Any) -> bool:
@@ -165,69 +217,6 @@ def _one_keypoint(keypoints: Any) -> Point | None:
     if not isinstance(keypoints, list) or not all(map(_is_number, keypoints)):
         return None
     labelled = [keypoints[n : n + 2] for n in range(0, len(keypoints) - 2, 3) if keypoints[n + 2] > 0]
-    if len(labelled) != 1 or not all(map(math.isfinite, labelled[0])):
+    if len(labelled) != 1 or not all(abs(n) <= _FARTHEST for n in labelled[0]):
         return None
     return Point(labelled[0])
-
-
-# ---------------------------------------------------------------- run lengths
-
-
-def runs_to_shape(segmentation: Mapping[str, Any], size: tuple[int, int] | None) -> Polygon | MultiPolygon:
-    """The outline of a run-length mask along its pixel edges; its 4-connected regions become parts."""
-    stated = segmentation.get("size")
-    if not isinstance(stated, list) or len(stated) != 2 or not all(isinstance(n, int) for n in stated):
-        raise Unusable("invalid", "its run lengths have no size")
-    height, width = stated
-    if size is not None and (width, height) != size:
-        raise Unusable("invalid", f"its run lengths are for {width}x{height} px, not for {size[0]}x{size[1]}")
-    if min(height, width) < 1 or height * width > MAX_PIXELS:
-        raise Unusable("invalid", f"its run lengths are for an image of {width}x{height} px")
-    ends = np.cumsum(_runs(segmentation.get("counts")))
-    if not len(ends) or ends[-1] != height * width or (np.diff(ends, prepend=0) < 0).any():
-        raise Unusable("invalid", f"its run lengths do not add up to {width}x{height} px")
-    covered = np.flatnonzero(np.diff(ends, prepend=0)[1::2])
-    if not len(covered):
-        raise Unusable("zero_area", "its mask has no pixel")
-    # Only the columns with foreground are ever laid out as pixels.
-    left = int(ends[2 * covered[0]]) // height
-    right = -(-int(ends[2 * covered[-1] + 1]) // height)
-    edges = np.clip(np.concatenate([[0], ends]), left * height, right * height)
-    flat = np.repeat(np.arange(len(ends)) % 2 == 1, np.diff(edges))
-    shapes, _ = mask_to_shapes(flat.reshape(right - left, height).T)
-    moved = [shapely.transform(shape, lambda xy: xy + (left, 0)) for shape in shapes]
-    return moved[0] if len(moved) == 1 else MultiPolygon(moved)
-
-
-def _runs(counts: Any) -> NDArray[np.int64]:
-    """Run lengths, compressed (str) or not (list of int)."""
-    if isinstance(counts, str):
-        counts = _decompress(counts)
-    if not isinstance(counts, list) or not all(isinstance(n, int) and abs(n) < 2**31 for n in counts):
-        raise Unusable("invalid", "its run lengths are neither a list of whole numbers nor a string")
-    return np.array(counts, dtype=np.int64)
-
-
-def _decompress(text: str) -> list[int]:
-    """COCO's compressed run lengths as numbers.
-
-    Each character carries 5 bits, low ones first, and 32 for "more to come"; from the fourth run on, the
-    difference to the run two before is stored (rleFrString in the COCO API's maskApi.c). Decoded here
-    because pycocotools reads beyond the end of a broken string.
-    """
-    runs: list[int] = []
-    value, shift = 0, 0
-    for code in text.encode("utf-8"):
-        code -= 48
-        if not 0 <= code < 64 or shift > 60:
-            raise Unusable("invalid", "its compressed run lengths are damaged")
-        value |= (code & 31) << shift
-        shift += 5
-        if not code & 32:
-            if code & 16:
-                value -= 1 << shift
-            runs.append(value + (runs[-2] if len(runs) > 2 else 0))
-            value, shift = 0, 0
-    if shift:
-        raise Unusable("invalid", "its compressed run lengths end too soon")
-    return runs

@@ -10,34 +10,50 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
-from typing import Any, cast
+from pathlib import Path
+from typing import Any
 
 from smearprep.errors import DataError
-from smearprep.findings import Finding, Kind
-from smearprep.formats.coco.annotations import Entry, Unusable, entry_to_cell, open_rings, vertices
-from smearprep.formats.reading import ReadOptions, stays_inside
+from smearprep.findings import Finding
+from smearprep.formats.coco.annotations import Unusable, entry_to_cell, open_rings, vertices, writable
+from smearprep.formats.coco.lists import (
+    Log,
+    annotated_in,
+    annotation_entries,
+    by_id,
+    category_names,
+    group_by_image,
+    image_records,
+    searched_categories,
+    stated_size,
+    told_as,
+)
+from smearprep.formats.coco.writing import OWN_FIELDS
+from smearprep.formats.reading import ReadOptions
 from smearprep.geometry import outlines_to_shapes
 from smearprep.jsonfiles import read_json
 from smearprep.records import Cell, ImageCells
 
 _KEY = re.compile(rb'"(images|annotations|categories|info|licenses)"\s*:\s*[\[{]')
+_RESULT_KEYS = ("image_id", "category_id")
+_IMAGE_KEYS = frozenset(
+    ("id", "file_name", "width", "height", "not_exhaustive_category_ids", "neg_category_ids")
+)
+_ENTRY_KEYS = frozenset(
+    (
+        *("id", "image_id", "category_id", "segmentation", "area", "bbox", "iscrowd"),
+        *("outline", "attributes", "annotator", *OWN_FIELDS),
+    )
+)
+_NOTHING: Mapping[str, Any] = {}
 
 
 def sniff(path: Path, head: bytes) -> bool:
-    """True if the file begins as a JSON object with one of COCO's lists."""
-    return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") and _KEY.search(head) is not None
-
-
-@dataclass(frozen=True)
-class _Log:
-    """Where one file's findings go."""
-
-    file: str
-    findings: list[Finding]
-
-    def add(self, kind: Kind, what: str, id_: str) -> None:
-        self.findings.append(Finding(kind, what, self.file, id_))
+    """True of a JSON object with one of COCO's lists, and of a list of detection results."""
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text.startswith(b"["):
+        return all(b'"%b"' % key.encode() in text for key in _RESULT_KEYS)
+    return text.startswith(b"{") and _KEY.search(head) is not None
 
 
 def read(path: Path, options: ReadOptions, findings: list[Finding]) -> Iterator[ImageCells]:
@@ -54,141 +70,143 @@ def read(path: Path, options: ReadOptions, findings: list[Finding]) -> Iterator[
     Raises:
         DataError: Not JSON, or without a list of images.
     """
-    data = read_json(path)
-    if not isinstance(data, dict) or not isinstance(data.get("images"), list):
-        raise DataError(path, "is no COCO file: it has no list of images")
-    log = _Log(options.name(path), findings)
-    annotations = data.get("annotations")
-    entries: list[Any] = annotations if isinstance(annotations, list) else []
-    names = _category_names(data.get("categories"), log)
-    searched = _searched(data.get("categories"), names, entries) if annotations is not None else {}
-    images = _images(data["images"], log)
-    by_image = _group(entries, images, log)
-    for key, record in images.items():
-        if record is not None:
-            size = _size(record, log)
-            cells = _cells(by_image.pop(key), names, size, log)
-            yield ImageCells(record["file_name"], size, cells, str(path), _annotated(record, searched))
+    file = CocoFile(path, options, findings)
+    for key in file.records:
+        yield file.image(key).as_image_cells()
 
 
-# ---------------------------------------------------------------- categories and images
+@dataclass(frozen=True, slots=True)
+class CocoCell:
+    """A cell and what else a COCO file says of it.
+
+    Args:
+        cell: The cell.
+        position: Of its annotation in the file's list.
+        further: Keys of the annotation that are none of COCO's or smearprep's own.
+    """
+
+    cell: Cell
+    position: int
+    further: Mapping[str, Any]
 
 
-def _category_names(categories: Any, log: _Log) -> dict[Any, str]:
-    """Category id -> name; ids may be sparse, begin at 0, or be words."""
-    names: dict[Any, str] = {}
-    for n, row in enumerate(categories if isinstance(categories, list) else []):
-        id_ = row.get("id") if isinstance(row, dict) else None
-        name = row.get("name") if isinstance(row, dict) else None
-        if not isinstance(id_, int | str) or not isinstance(name, str) or not name.strip():
-            log.add("invalid", "the category has no id or no name; left out", f"category {_told(id_, n)}")
-        elif names.setdefault(id_, name) != name:
-            what = f"two categories have this id; {name!r} is left out, {names[id_]!r} kept"
-            log.add("invalid", what, f"category {id_}")
-    return names
+@dataclass(frozen=True, slots=True)
+class CocoImage:
+    """An image and all that a COCO file says of it.
+
+    Args:
+        key: Its id in the file.
+        file_name: Its name as the file has it.
+        size: (width, height) in px as the file states it, or None.
+        cells: Its cells, in the file's order.
+        annotated: Categories that were looked for.
+        further: Keys of the image record that COCO itself does not need: smear, source, window, ...
+        file: The COCO file, as it was given.
+    """
+
+    key: int | str
+    file_name: str
+    size: tuple[int, int] | None
+    cells: tuple[CocoCell, ...]
+    annotated: frozenset[str]
+    further: Mapping[str, Any]
+    file: str
+
+    def as_image_cells(self) -> ImageCells:
+        """What all formats have in common."""
+        cells = tuple(one.cell for one in self.cells)
+        return ImageCells(self.file_name, self.size, cells, self.file, self.annotated)
 
 
-def _searched(categories: Any, names: Mapping[Any, str], entries: Sequence[Any]) -> dict[Any, str]:
-    """The categories that annotators looked for: all but empty ones that only group others."""
-    rows = [row for row in categories if isinstance(row, dict)] if isinstance(categories, list) else []
-    above = [row.get("supercategory") for row in rows if row.get("supercategory") != row.get("name")]
-    used = {entry.get("category_id") for entry in entries if _has_id(entry, "category_id")}
-    return {id_: name for id_, name in names.items() if id_ in used or name not in above}
+class CocoFile:
+    """A COCO file whose lists are read; the cells of an image are made when it is asked for.
+
+    Args:
+        path: The file.
+        options: `base` is used.
+        findings: What is wrong is appended; of an image, when it is asked for.
+
+    Attributes:
+        path: The file.
+        name: What findings call it.
+        records: Image id -> record, of all images that can be used, in the file's order. A `file_name`
+            with folders of another computer is here the name alone.
+        categories: Name -> id of the categories that were looked for, in the order of their ids.
+
+    Raises:
+        DataError: Not JSON, or without a list of images.
+    """
+
+    def __init__(self, path: Path, options: ReadOptions, findings: list[Finding]) -> None:
+        data = read_json(path)
+        if not isinstance(data, dict) or not isinstance(data.get("images"), list):
+            raise DataError(path, _why_none(data))
+        self.path = path
+        self.name = options.name(path)
+        self._log = log = Log(self.name, findings)
+        self._entries = annotation_entries(data, log)
+        self._names = category_names(data.get("categories"), log)
+        searched = searched_categories(data.get("categories"), self._names, self._entries)
+        self.categories: dict[str, int | str] = {}
+        for id_, name in by_id(searched):
+            self.categories.setdefault(name, id_)
+        self._searched = searched if isinstance(data.get("annotations"), list) else {}
+        images = image_records(data["images"], log)
+        self._positions = group_by_image(self._entries, images, log)
+        self.records = {key: record for key, record in images.items() if record is not None}
+
+    @property
+    def annotation_ids(self) -> list[Any]:
+        """The id of each annotation, by position, whatever it is."""
+        return [entry.get("id") if isinstance(entry, dict) else None for entry in self._entries]
+
+    def image(self, key: Any) -> CocoImage:
+        """An image with its cells, by a key of `records`."""
+        record = self.records[key]
+        size = stated_size(record, self._log)
+        return CocoImage(
+            key,
+            record["file_name"],
+            size,
+            self._cells(self._positions[key], size),
+            annotated_in(record, self._searched),
+            writable({name: value for name, value in record.items() if name not in _IMAGE_KEYS}),
+            str(self.path),
+        )
+
+    def _cells(self, positions: Sequence[int], size: tuple[int, int] | None) -> tuple[CocoCell, ...]:
+        """The cells of one image, in the file's order; its outlines are built all at once."""
+        entries = [self._entries[n] for n in positions]
+        rings = [open_rings(entry) for entry in entries]
+        xy, lengths = vertices([ring for group in rings for ring in group])
+        shapes, faults = outlines_to_shapes(xy, lengths)
+        cells, end = [], 0
+        for n, entry, group in zip(positions, entries, rings, strict=True):
+            start, end = end, end + len(group)
+            try:
+                cell, repaired = entry_to_cell(entry, self._names, size, shapes[start:end], faults[start:end])
+            except Unusable as fault:
+                self._log.add(fault.kind, f"{fault.what}; left out", told_as("annotation", entry, n))
+                continue
+            if repaired:
+                self._log.add("repaired", repaired, told_as("annotation", entry, n))
+            cells.append(CocoCell(cell, n, _further(entry, cell)))
+        return tuple(cells)
 
 
-def _images(records: Sequence[Any], log: _Log) -> dict[Any, dict[str, Any] | None]:
-    """Image id -> record, or None for an image that is left out."""
-    images: dict[Any, dict[str, Any] | None] = {}
-    for n, record in enumerate(map(_without_folders, records)):
-        id_ = record.get("id") if isinstance(record, dict) else None
-        told = f"image {_told(id_, n)}"
-        if not isinstance(id_, int | str):
-            log.add("invalid", "the image record has no id; left out", told)
-        elif id_ in images:
-            log.add("invalid", "another image has this id; the later one is left out", told)
-        elif not stays_inside(record.get("file_name")):
-            what = f"file_name {record.get('file_name')!r} is no path inside the image folder; left out"
-            log.add("missing_image", f"{what} with its annotations", told)
-            images[id_] = None
-        else:
-            images[id_] = record
-    return images
+def _further(entry: Mapping[str, Any], cell: Cell) -> Mapping[str, Any]:
+    left = entry.keys() - _ENTRY_KEYS
+    if cell.outline == "point":
+        left -= {"keypoints", "num_keypoints"}  # the writer makes them of the point
+    return writable({key: entry[key] for key in entry if key in left}) if left else _NOTHING
 
 
-def _without_folders(record: Any) -> Any:
-    """A record whose file_name is a path on the annotator's computer, with the name alone."""
-    name = record.get("file_name") if isinstance(record, dict) else None
-    if isinstance(name, str) and (PureWindowsPath(name).root or PureWindowsPath(name).drive):
-        return {**record, "file_name": PureWindowsPath(name).name}
-    return record
-
-
-def _size(record: Mapping[str, Any], log: _Log) -> tuple[int, int] | None:
-    """(width, height) in px as the record states it, or None."""
-    size = [record.get("width"), record.get("height")]
-    if all(isinstance(n, int | float) and 1 <= n <= 2**31 and n == int(n) for n in size):
-        return int(cast(int, size[0])), int(cast(int, size[1]))
-    if size != [None, None]:
-        what = f"width {size[0]!r} and height {size[1]!r} are no image size; taken as not stated"
-        log.add("damaged", what, f"image {record['id']}")
-    return None
-
-
-def _annotated(record: Mapping[str, Any], searched: Mapping[Any, str]) -> frozenset[str]:
-    """The categories that were looked for in an image."""
-    unknown = record.get("not_exhaustive_category_ids")
-    left = unknown if isinstance(unknown, list) else []
-    return frozenset(name for id_, name in searched.items() if id_ not in left)
-
-
-# ---------------------------------------------------------------- annotations
-
-
-def _group(entries: Sequence[Any], images: Mapping[Any, Any], log: _Log) -> dict[Any, list[Entry]]:
-    """The annotations of each image, as (what findings call it, annotation)."""
-    groups: dict[Any, list[Entry]] = {key: [] for key in images}
-    seen: set[str] = set()
-    for n, entry in enumerate(entries):
-        told = f"annotation {_told(entry.get('id') if isinstance(entry, dict) else None, n)}"
-        if not isinstance(entry, dict):
-            log.add("invalid", "the annotation is no JSON object; left out", told)
-            continue
-        if told in seen:
-            log.add("duplicate", "another annotation has this id; both are kept", told)
-        seen.add(told)
-        if not _has_id(entry, "image_id") or entry["image_id"] not in groups:
-            what = f"its image_id {entry.get('image_id')!r} is none of the file's images; left out"
-            log.add("missing_image", what, told)
-        elif images[entry["image_id"]] is not None:
-            groups[entry["image_id"]].append((told, entry))
-    return groups
-
-
-def _cells(
-    entries: Sequence[Entry], names: Mapping[Any, str], size: tuple[int, int] | None, log: _Log
-) -> tuple[Cell, ...]:
-    """The cells of one image, in the file's order; its outlines are built all at once."""
-    rings = [open_rings(entry) for _, entry in entries]
-    xy, lengths = vertices([ring for group in rings for ring in group])
-    shapes, faults = outlines_to_shapes(xy, lengths)
-    cells, end = [], 0
-    for (told, entry), group in zip(entries, rings, strict=True):
-        start, end = end, end + len(group)
-        try:
-            cell, repaired = entry_to_cell(entry, names, size, shapes[start:end], faults[start:end])
-        except Unusable as fault:
-            log.add(fault.kind, f"{fault.what}; left out", told)
-            continue
-        if repaired:
-            log.add("repaired", repaired, told)
-        cells.append(cell)
-    return tuple(cells)
-
-
-def _told(id_: Any, position: int) -> str:
-    """What findings call an entry: its id, or its position where it has none."""
-    return str(id_) if isinstance(id_, int | str) else f"at position {position}"
-
-
-def _has_id(entry: Any, key: str) -> bool:
-    return isinstance(entry, dict) and isinstance(entry.get(key), int | str)
+def _why_none(data: Any) -> str:
+    """Why something is no COCO file, and what to do."""
+    first = data[0] if isinstance(data, list) and data else None
+    if isinstance(first, dict) and all(key in first for key in _RESULT_KEYS):
+        return (
+            "is a list of detection results: it has neither the images nor the categories' names. Put the "
+            "list in as `annotations` of the COCO file that the detector was given, and take that file"
+        )
+    return "is no COCO file: it has no list of images"

@@ -27,7 +27,7 @@ OWN_FIELDS = ("visible", "cell", "made_by", "score")
 _OWN = frozenset(OWN_FIELDS)
 _WITHOUT_OUTLINE = frozenset(("box", "point"))
 _BETWEEN = b",\n"
-_CATEGORY_KEY = b'"category_id":'
+_MARK = b"\x01"  # stands round a category's number in the spool; JSON never has it as a bare byte
 
 
 def annotation_fields(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -73,7 +73,8 @@ class CocoWriter:
     ) -> None:
         self._path = path
         self._fixed = None if categories is None else tuple(categories)
-        self._numbers = {name: n for n, name in enumerate(categories or (), 1)}  # in order of appearance
+        self._numbers: dict[str, int] = {}  # as the spool has them: in order of appearance
+        self._marked: dict[str, orjson.Fragment] = {}
         self._images: dict[int, dict[str, Any]] = {}
         self._annotated: dict[int, frozenset[str]] = {}
         self._present: dict[int, set[str]] = {}
@@ -120,7 +121,12 @@ class CocoWriter:
         )
 
     def add_image(
-        self, file_name: str, size: tuple[int, int], annotated: frozenset[str] | None = None, **extra: Any
+        self,
+        file_name: str,
+        size: tuple[int, int],
+        annotated: frozenset[str] | None = None,
+        record: Mapping[str, Any] = _NOTHING,
+        **extra: Any,
     ) -> int:
         """Add an image.
 
@@ -130,15 +136,16 @@ class CocoWriter:
             annotated: Categories that were looked for in it. All other categories become its
                 `not_exhaustive_category_ids`; those looked for with no cell its `neg_category_ids`.
                 None: nothing is said about it (a reader then takes all categories for annotated).
-            extra: Further keys of the image record: JSON values.
+            record: Further keys of the image record: JSON values. May have an "id" that no other image has.
+            extra: The same, by name.
 
         Returns:
             Its id.
         """
-        image_id = self._next_image
-        self._next_image += 1
+        image_id = int(record.get("id", self._next_image))
+        self._next_image = max(self._next_image, image_id + 1)
         self._images[image_id] = {
-            "id": image_id, "file_name": file_name, "width": size[0], "height": size[1], **extra
+            "id": image_id, "file_name": file_name, "width": size[0], "height": size[1], **record, **extra
         }  # fmt: skip
         self._present[image_id] = set()
         if annotated is not None:
@@ -169,7 +176,8 @@ class CocoWriter:
         shapes: Sequence[Shape],
         outlines: Sequence[str],
         extras: Sequence[Mapping[str, Any]] | None = None,
-    ) -> range:
+        ids: Sequence[int] | None = None,
+    ) -> Sequence[int]:
         """Add the cells of an image (or some of them; any image added so far, in any order).
 
         Args:
@@ -179,6 +187,7 @@ class CocoWriter:
             shapes: Shape of each, in px of the image.
             outlines: How each is known: one of `records.OUTLINES`.
             extras: Further keys of each annotation: JSON values.
+            ids: Of each annotation, such as no other has; None: they count up.
 
         Returns:
             The annotations' ids.
@@ -186,16 +195,16 @@ class CocoWriter:
         Raises:
             RecipeError: A label that is none of the stated categories.
         """
-        ids = range(self._next_cell, self._next_cell + len(shapes))
+        if ids is None:
+            ids = range(self._next_cell, self._next_cell + len(shapes))
         if not ids:
             return ids
-        self._next_cell = ids.stop
+        self._next_cell = max(self._next_cell, max(ids) + 1)
         self._present[image_id].update(labels)
         numbers = [self._number(label) for label in labels]
         segmentations, areas, boxes = _places(shapes, outlines, size)
         lines = [
             orjson.dumps(
-                # Numbers alone stand before the category: `_renumbered` relies on it.
                 {
                     "id": id_, "image_id": image_id, "category_id": number, "segmentation": segmentation,
                     "area": area, "bbox": box, "iscrowd": 0, "outline": outline, **extra,
@@ -215,14 +224,15 @@ class CocoWriter:
             raise self._failed(error) from None
         return ids
 
-    def _number(self, label: str) -> int:
-        """The id of a category, final if the categories were stated."""
-        number = self._numbers.get(label)
-        if number is None:
-            if self._fixed is not None:
+    def _number(self, label: str) -> orjson.Fragment:
+        """What stands in the spool for the id of a category."""
+        marked = self._marked.get(label)
+        if marked is None:
+            if self._fixed is not None and label not in self._fixed:
                 raise RecipeError(f"label {label!r} is none of the categories {', '.join(self._fixed)}")
-            number = self._numbers[label] = len(self._numbers) + 1
-        return number
+            number = self._numbers[label] = len(self._numbers)
+            marked = self._marked[label] = orjson.Fragment(b"%b%d%b" % (_MARK, number, _MARK))
+        return marked
 
     def _finish(self) -> None:
         """Write the file from the image records and the spooled annotations, and move it into place."""
@@ -272,18 +282,13 @@ def _list_lines(records: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
         yield (_BETWEEN if n else b"") + orjson.dumps(record)
 
 
-def _renumbered(lines: IO[bytes], ids: Mapping[int, int]) -> Iterable[bytes]:
-    """Spooled annotations with their final category ids."""
-    if all(old == new for old, new in ids.items()):
-        return iter(lambda: lines.read(1 << 20), b"")
-    patch = {b"%d" % old: b"%d," % new for old, new in ids.items()}
-    return (_patched(line, patch) for line in lines)
-
-
-def _patched(line: bytes, patch: Mapping[bytes, bytes]) -> bytes:
-    start = line.index(_CATEGORY_KEY) + len(_CATEGORY_KEY)  # the first one is the annotation's own
-    stop = line.index(b",", start)
-    return line[:start] + patch[line[start:stop]] + line[stop + 1 :]
+def _renumbered(lines: IO[bytes], ids: Mapping[int, int]) -> Iterator[bytes]:
+    """Spooled annotations with their categories' final ids."""
+    final = {b"%d" % number: b"%d" % id_ for number, id_ in ids.items()}
+    while block := lines.read(1 << 20) + lines.readline():
+        pieces = block.split(_MARK)
+        pieces[1::2] = map(final.__getitem__, pieces[1::2])
+        yield b"".join(pieces)
 
 
 # ---------------------------------------------------------------- where a cell is

@@ -1,0 +1,230 @@
+"""One shape of a labelme file -> what it draws."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+import reprlib
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+import orjson
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry import MultiPolygon, Point, Polygon
+
+from smearprep.findings import Kind
+from smearprep.formats.outlines import Drawn, Ring
+from smearprep.geometry import mask_to_shapes
+from smearprep.images import MAX_PIXELS
+from smearprep.records import Outline
+
+Position = tuple[float, float]
+GroupId = int | float | str
+
+_FARTHEST = 1e9  # px: no outline may reach beyond it
+_NOTHING: Mapping[str, Any] = {}
+_RINGS = frozenset(("oriented_rectangle", "rotation", "quadrilateral"))
+_NO_AREA = frozenset(("line", "linestrip", "points"))
+_ONE_CHANNEL = frozenset(("1", "L", "P", "I;16", "I"))
+_TURNS = np.arange(96) * (2 * np.pi / 96)
+_UNIT_CIRCLE = np.stack([np.cos(_TURNS), np.sin(_TURNS)], axis=1)
+"""(96, 2) corners on the circle of radius 1: the polygon has 0.07 % less area, and the circle's box."""
+
+
+class Unusable(Exception):  # noqa: N818 - it says what a shape is
+    """A shape that makes no cell: becomes a finding, never an error for the user.
+
+    Args:
+        kind: Of the finding.
+        what: What is wrong, without a full stop.
+    """
+
+    def __init__(self, kind: Kind, what: str) -> None:
+        super().__init__(what)
+        self.kind = kind
+        self.what = what
+
+
+def entry_to_drawn(entry: Any, id_: str) -> Drawn:
+    """What a shape draws. Whether an outline is sound is not looked at.
+
+    Args:
+        entry: One of a file's `shapes`.
+        id_: What findings call it.
+
+    Raises:
+        Unusable: It makes no cell.
+    """
+    if not isinstance(entry, dict):
+        raise Unusable("invalid", "the shape is no JSON object")
+    kind = entry.get("shape_type") or "polygon"  # old files do not state it
+    told = _attributes(entry)
+    drawn = Drawn(id_, entry.get("label"), attributes=told)
+    if kind == "polygon":
+        drawn.outer = _as_drawn(entry)
+    elif kind == "point":
+        drawn.shape = Point(_positions(entry, (1,), "a point needs one position")[0])
+        drawn.outline = "point"
+    else:
+        _draw(drawn, entry, kind)
+    if "outline" in entry or "made_by" in told:
+        drawn.outline = _outline(entry, told, drawn.outline)
+    return drawn
+
+
+def _draw(drawn: Drawn, entry: Mapping[str, Any], kind: Any) -> None:
+    """Fill in what a shape other than a polygon or a point draws."""
+    if kind == "rectangle":
+        drawn.outer, drawn.outline = _rectangle(_positions(entry, (2, 4), "a rectangle needs two corners"))
+    elif kind == "circle":
+        centre, rim = _positions(entry, (2,), "a circle needs its centre and a point of its rim")
+        drawn.outer = (_UNIT_CIRCLE * math.dist(centre, rim) + centre,)
+    elif kind == "mask":
+        drawn.shape = _mask(entry)
+    elif isinstance(kind, str) and kind in _RINGS:
+        drawn.outer = _as_drawn(entry)
+    elif isinstance(kind, str) and kind in _NO_AREA:
+        raise Unusable("zero_area", f"a shape of type {kind!r} has no area")
+    else:
+        raise Unusable("invalid", f"its shape_type {reprlib.repr(kind)} is not known")
+
+
+# ---------------------------------------------------------------- where it is
+
+
+def _as_drawn(entry: Mapping[str, Any]) -> tuple[Ring]:
+    ring: Ring = entry.get("points", ())
+    return (ring,)
+
+
+def _positions(entry: Mapping[str, Any], counts: Sequence[int], needed: str) -> list[Position]:
+    """The points of a shape as (x, y) in px, if there are as many as there may be."""
+    points = entry.get("points")
+    if isinstance(points, list) and len(points) in counts and all(map(_is_position, points)):
+        return [(x, y) for x, y in points]
+    raise Unusable("invalid", f"{needed}, x and y of each a number")
+
+
+def _is_position(point: Any) -> bool:
+    return isinstance(point, list) and len(point) == 2 and all(map(_is_near, point))
+
+
+def _is_near(value: Any) -> bool:
+    """True for a number within reach of an image; NaN is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _FARTHEST
+
+
+def _rectangle(corners: Sequence[Position]) -> tuple[tuple[Ring], Outline]:
+    """The ring of a rectangle, and how it is known: if it is stated by four corners and turned, as drawn."""
+    if len(corners) == 2:
+        (ax, ay), (bx, by) = corners
+        return ([(ax, ay), (bx, ay), (bx, by), (ax, by)],), "box"
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = corners
+    across_first = (ay, bx, cy, dx) == (by, cx, dy, ax)
+    down_first = (ax, by, cx, dy) == (bx, cy, dx, ay)
+    return (corners,), "box" if across_first or down_first else "drawn"
+
+
+def _mask(entry: Mapping[str, Any]) -> Polygon | MultiPolygon:
+    """The outline of a mask along its pixel edges; its regions are the parts of one cell."""
+    (ax, ay), (bx, by) = _positions(entry, (2,), "a mask needs two corners")
+    # People can drag a mask by parts of a pixel: its corners are whole numbers apart, but may not be whole.
+    size = round(abs(ax - bx)) + 1, round(abs(ay - by)) + 1
+    shapes, _ = mask_to_shapes(_pixels(entry.get("mask"), size))
+    if not shapes:
+        raise Unusable("zero_area", "its mask has no pixel")
+    corner = round(min(ax, bx)), round(min(ay, by))
+    moved = [shapely.transform(shape, lambda xy: xy + corner) for shape in shapes]
+    return moved[0] if len(moved) == 1 else MultiPolygon(moved)
+
+
+def _pixels(text: Any, size: tuple[int, int]) -> NDArray[np.generic]:
+    """The values of a mask of (width, height) px, (H, W), from a PNG file in base64."""
+    from PIL import Image
+
+    if size[0] * size[1] > MAX_PIXELS:
+        raise Unusable("invalid", f"its mask of {size[0]}x{size[1]} px is too large")
+    if not isinstance(text, str):
+        raise Unusable("invalid", "it is a mask without its picture")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of large or odd files; we decide ourselves
+            with Image.open(io.BytesIO(base64.b64decode(text)), formats=("PNG",)) as image:
+                stated, is_plain = image.size, image.mode in _ONE_CHANNEL
+                values = np.asarray(image) if stated == size and is_plain else None
+    except Exception:  # Pillow has no one error for a damaged file
+        raise Unusable("invalid", "the picture of its mask is no PNG file that can be read") from None
+    if values is None:
+        told = f"of {stated[0]}x{stated[1]} px" if is_plain else "in colours"
+        raise Unusable("invalid", f"its mask is {told}, its corners span {size[0]}x{size[1]} px")
+    return values
+
+
+# ---------------------------------------------------------------- what is said of it
+
+
+def group_of(entry: Mapping[str, Any]) -> GroupId | None:
+    """The number (or name) that the shapes of one cell share, or None."""
+    value = entry.get("group_id")
+    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    return value if isinstance(value, float) and math.isfinite(value) else None
+
+
+def _attributes(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a shape says of its cell beside label and place: what is set, not what is left at its default."""
+    told: dict[str, Any] = {}
+    stated, flags = entry.get("attributes"), entry.get("flags")
+    if stated and isinstance(stated, dict):
+        told |= _json_values(stated)
+    if flags and isinstance(flags, dict):
+        told |= {name: True for name, value in flags.items() if value is True}
+    if entry.get("difficult") is True:
+        told["difficult"] = True
+    description, score = entry.get("description"), entry.get("score")
+    if description and is_description(description):
+        told["description"] = description
+    if score is not None and is_score(score):
+        told["score"] = score
+    if entry.get("group_id") is not None and "parts" not in entry:
+        group = group_of(entry)
+        if group is not None:
+            told["group"] = group
+    return told or _NOTHING
+
+
+def is_description(value: Any) -> bool:
+    """True for what a shape's own key "description" holds; anything else is among its `attributes`."""
+    return isinstance(value, str) and value != ""
+
+
+def is_score(value: Any) -> bool:
+    """True for what a shape's own key "score" holds."""
+    return _is_near(value)
+
+
+def _json_values(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Attributes without NaN, which is no JSON value, and not so deep that they could not be written."""
+    try:
+        values: dict[str, Any] = orjson.loads(orjson.dumps([[[[attributes]]]]))[0][0][0][0]
+    except (orjson.JSONEncodeError, orjson.JSONDecodeError):
+        raise Unusable("invalid", "its attributes are nested too deeply") from None
+    return values
+
+
+def _outline(entry: Mapping[str, Any], told: Mapping[str, Any], by_kind: Outline) -> Outline:
+    """How a shape is known, where more is said about that than by its type."""
+    stated = entry.get("outline")
+    if by_kind == "drawn" and stated in ("drawn", "component", "made"):
+        return cast(Outline, stated)
+    return usual_outline(by_kind, told)
+
+
+def usual_outline(by_kind: Outline, attributes: Mapping[str, Any]) -> Outline:
+    """How a shape of some type is known if a file does not say so: a program's, if it is named and scored."""
+    is_made = by_kind == "drawn" and "made_by" in attributes and "score" in attributes
+    return "made" if is_made else by_kind

@@ -1,0 +1,245 @@
+"""The tables of a report: words for people, and a number to sort by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from smearprep import datasets
+from smearprep.errors import RecipeError
+from smearprep.findings import Finding
+from smearprep.leaks import LeakAudit, percent
+from smearprep.reporting.looks import Group, Look, Spread
+from smearprep.reporting.numbers import Numbers, balance, quantiles
+
+MOST_ROWS = 300
+"""Longer tables are cut: the page says so, and `--json` has all of it."""
+_LONGEST = 400  # letters of one entry
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One place in a table.
+
+    Args:
+        text: What is shown.
+        key: What it is sorted by: a number, or None for the text.
+        colour: A CSS colour for a swatch before the text, or "".
+    """
+
+    text: str
+    key: float | None = None
+    colour: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table.
+
+    Args:
+        caption: What it shows.
+        head: Its columns.
+        rows: An entry a column each; the first one names the row.
+        left_out: How many rows there would be more.
+    """
+
+    caption: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+    left_out: int = 0
+
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Of each column, whether it holds numbers."""
+        return tuple(
+            bool(self.rows) and all(row[n].key is not None for row in self.rows) for n in range(len(self.head))
+        )
+
+
+def _table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Entry]]) -> Table:
+    found = [tuple(row) for row in rows]
+    return Table(caption, tuple(head), tuple(found[:MOST_ROWS]), max(0, len(found) - MOST_ROWS))
+
+
+def _text(value: object) -> Entry:
+    text = str(value)
+    return Entry(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")
+
+
+def _count(value: int) -> Entry:
+    return Entry(f"{value:,}", value)
+
+
+def _number(value: float, digits: int = 1) -> Entry:
+    return Entry(f"{value:,.{digits}f}", value)
+
+
+def _share(value: float) -> Entry:
+    return Entry(percent(value), value)
+
+
+# ---------------------------------------------------------------- cells
+
+
+def counts(numbers: Numbers) -> Table:
+    """Cells of each category and subset, by how their outline is known, and where they were looked for."""
+    images = sum(numbers.images.values())
+    several = len(numbers.subsets) > 1
+    head = ["category", "cells", *(numbers.subsets if several else ()), "different cells"]
+    head += [*numbers.outlines, "looked for in"]
+    rows = []
+    for category in numbers.categories:
+        looked = sum(category.searched.values())
+        by_subset = [_count(category.cells.get(name, 0)) for name in numbers.subsets] if several else []
+        outlines = [_count(category.outlines.get(kind, 0)) for kind in numbers.outlines]
+        words = "every image" if looked == images else f"{looked:,} of {images:,} images"
+        rows.append(
+            [_text(category.name), _count(category.total), *by_subset, _count(category.whole), *outlines]
+            + [Entry(words, looked)]
+        )
+    return _table("Cells of each category", head, rows)
+
+
+def shares(numbers: Numbers) -> Table:
+    """What is shared out between the subsets, counted and in percent."""
+    rows = []
+    for name, row in balance(numbers):
+        total = sum(row.values())
+        entries = [_text(name)]
+        for subset in numbers.subsets:
+            own = row.get(subset, 0)
+            entries += [_count(own), _share(own / total if total else 0.0)]
+        rows.append(entries)
+    head = [column for name in numbers.subsets for column in (name, f"{name}, %")]
+    return _table("What each subset has of the whole", ["", *head], rows)
+
+
+def sizes(numbers: Numbers, um_per_px: float | None) -> Table:
+    """Diameters of each category."""
+    units = [("px", 1.0, 1)] + ([("µm", um_per_px, 2)] if um_per_px else [])
+    rows = []
+    for category in numbers.categories:
+        if len(category.diameters):
+            entries = [_text(category.name), _count(len(category.diameters)), _count(category.cut)]
+            for _, factor, digits in units:
+                entries += [_number(value * factor, digits) for value in quantiles(category.diameters)]
+            rows.append(entries)
+    names = ("smallest", "5 % are below", "median", "95 % are below", "largest")
+    head = [f"{name}, {unit}" for unit, _, _ in units for name in names]
+    return _table("Diameters", ["category", "measured", "cut, not measured", *head], rows)
+
+
+# ---------------------------------------------------------------- looks
+
+
+def _look(look: Look) -> list[Entry]:
+    red, green, blue = (round(value) for value in look.colour)
+    return [
+        Entry(f"{red} {green} {blue}", look.brightness, f"rgb({red} {green} {blue})"),
+        _number(look.brightness),
+        _number(100 * look.saturation),
+        *(_number(value, 3) for value in look.density),
+    ]
+
+
+_LOOK = ("mean colour", "brightness", "saturation, %", "density red", "density green", "density blue")
+
+
+def smears(groups: Sequence[Group], of: str) -> Table:
+    """How each smear looks."""
+    rows = [[_text(g.smear), _text(g.subset), _count(g.images), *_look(g.look)] for g in groups]
+    return _table(f"Each {of}", [of, "subset", "images", *_LOOK], rows)
+
+
+def subset_looks(spreads: Sequence[Spread], of: str) -> Table:
+    """How the smears of each subset look, and how far that is from the first subset."""
+    rows = []
+    for spread in spreads:
+        off = Entry("-", 0.0)
+        if spread.shift:
+            off = Entry(f"{spread.shift[0]:+.2f}", spread.shift[0])
+        rows.append([_text(spread.subset), _count(spread.smears), *_look(spread.look), off])
+    off_head = f"brightness against {spreads[0].subset}, SD" if spreads else ""
+    return _table(f"Mean over the {of}s of each subset", ["subset", f"{of}s", *_LOOK, off_head], rows)
+
+
+# ---------------------------------------------------------------- leaks and findings
+
+
+def overlaps(audit: LeakAudit) -> Table:
+    """How much of each subset's px another one knows."""
+    rows = [
+        [_text(o.subset), _text(o.other), _share(o.share), _count(o.leaked), _count(o.pixels), _count(o.sources)]
+        for o in audit.overlaps
+    ]
+    head = ("of the px in", "lie also in", "share", "px in both", "px in all", "raw images concerned")
+    return _table("Windows that overlap, in px of the raw images", head, rows)
+
+
+def shared(audit: LeakAudit) -> Table:
+    """Smears and raw images in two subsets."""
+    names = {"smear": "smears", "raw": "raw images"}
+    rows = [
+        [
+            _text(f"{names[s.what]} of {s.subset} also in {s.other}"),
+            _count(len(s.names)),
+            _count(s.images),
+            _share(s.images / s.of_images),
+        ]
+        for s in audit.shared
+    ]
+    head = ("", "how many", "images of theirs", "share of the subset's images")
+    return _table("Smears and raw images in two subsets", head, rows)
+
+
+def near(audit: LeakAudit) -> Table:
+    """Images in two subsets that show nearly the same."""
+    rows = [[_text(p.first), _text(p.second), _count(p.distance)] for p in audit.near]
+    table = _table("Images that show nearly the same", ("image", "and image", "bits that differ, of 255"), rows)
+    return Table(table.caption, table.head, table.rows, audit.near_pairs - len(table.rows))
+
+
+def findings(found: Sequence[Finding]) -> Table:
+    """All findings, problems first."""
+    ordered = sorted(found, key=lambda finding: not finding.is_problem)
+    rows = [
+        [
+            Entry("problem" if f.is_problem else "note"),
+            Entry(f.kind.replace("_", " ")),
+            _text(f.file),
+            _text(f.id),
+            _text(f.what),
+        ]
+        for f in ordered
+    ]
+    return _table("Findings", ("", "kind", "file", "which", "what was found"), rows)
+
+
+# ---------------------------------------------------------------- where it comes from
+
+
+def sources(raw: Iterable[str]) -> Table:
+    """The raw data sets that images come from, with their terms.
+
+    Args:
+        raw: Of each image, the raw image it comes from: its first folder names the data set.
+    """
+    counted: dict[str, set[str]] = {}
+    for name in raw:
+        counted.setdefault(name.partition("/")[0] if "/" in name else "", set()).add(name)
+    rows = []
+    for name, own in sorted(counted.items()):
+        try:
+            info = datasets.get(name).INFO
+        except RecipeError:
+            rows.append([_text(name or "not stated"), _count(len(own)), *([Entry("not stated")] * 3)])
+        else:
+            where, paper = _text(info.where), _text(info.citation or "-")
+            rows.append([_text(info.title), _count(len(own)), _text(info.licence), where, paper])
+    return _table("Raw data sets", ("data set", "raw images", "terms", "where to get it", "paper"), rows)
+
+
+def facts(rows: Mapping[str, Any], caption: str) -> Table:
+    """Names and values."""
+    return _table(caption, ("", ""), [[_text(key), _text(value)] for key, value in rows.items()])
