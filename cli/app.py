@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from smearprep.cli import coco_files, converting, demo, looking, preparing
+from smearprep.cli import coco_files, converting, demo, looking, preparing, reporting
 
 app = typer.Typer(
     name="smearprep",
@@ -14,5 +14,5 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (looking, preparing, converting, coco_files, demo):
+for group in (looking, preparing, converting, coco_files, reporting, demo):
     group.register(app)

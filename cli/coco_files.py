@@ -39,7 +39,7 @@ def merge(
     match: Match = "path",
     as_json: Json = False,
 ) -> None:
-    """Make one COCO file of several, such as those of several annotators."""
+    """Make one COCO file of several: of several annotators."""
     from smearprep.coco_files import merge
 
     run(
@@ -112,7 +112,7 @@ def relabel(
     category: Order = None,
     as_json: Json = False,
 ) -> None:
-    """Give categories of a COCO file other names; several may become one."""
+    """Give categories other names; several may become one."""
     from smearprep.coco_files import relabel_cells
 
     run(

@@ -152,6 +152,7 @@ class LeakAudit:
         near_images: How many images have one in another subset.
         overlaps: Of each pair of subsets that state windows, also where nothing overlaps.
         shared: Of each pair of subsets that share a smear or a raw image.
+        names_smears: Whether the set says which smears, or raw images, its images come from.
     """
 
     subsets: tuple[str, ...]
@@ -161,6 +162,7 @@ class LeakAudit:
     near_images: int = 0
     overlaps: tuple[Overlap, ...] = ()
     shared: tuple[Shared, ...] = ()
+    names_smears: bool = True
 
     @property
     def is_clean(self) -> bool:
@@ -243,6 +245,7 @@ def audit(images: Iterable[AuditedImage]) -> LeakAudit:
         near_images=concerned,
         overlaps=tuple(_overlap(groups, areas, *pair) for pair in ordered if all(map(areas.get, pair))),
         shared=tuple(_shared(groups, ordered)),
+        names_smears=any(image.smear or image.raw for group in groups.values() for image in group),
     )
 
 

@@ -249,11 +249,11 @@ def _summary(job: _Agreement, files: Sequence[CocoFile], worst: int) -> Summary:
         what = f"all matched cells are {label} in both files: Cohen's kappa is not defined for one label"
         findings.append(Finding("note", what))
     if counts["points_left_out"]:
-        what = f"{counts['points_left_out']} points are left out; state how far apart two of one cell may lie"
+        what = f"points left out: {counts['points_left_out']}; state how far apart two of one cell may lie"
         findings.append(Finding("note", what))
     hardest = sorted(job.rows, key=_badness)[: max(worst, 0)]
     tables: dict[str, tuple[Row, ...]] = {
-        "files": tuple({"file": file.name, "as": name} for file, name in zip(files, "AB", strict=True)),
+        "files": tuple({"as": name, "file": file.name} for file, name in zip(files, "AB", strict=True)),
         "agreement": (figures,),
         "labels": _confusions(job.labels),
         "by label": _by_label(job),

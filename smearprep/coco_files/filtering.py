@@ -163,8 +163,8 @@ def _summary(job: _Filter, source: Rewriting, output: Path) -> Summary:
     findings = list(source.findings)
     if job.by_criterion:
         what = (
-            f"{job.by_criterion} cells are left out of categories that still count as looked for: what "
-            "learns from this file takes them for background"
+            f"cells left out of categories that still count as looked for: {job.by_criterion}. What learns "
+            "from this file takes them for background"
         )
         findings.append(Finding("note", what, source.file.name))
     rows = [

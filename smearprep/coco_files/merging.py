@@ -214,13 +214,14 @@ def _summary(job: _Merge, output: Path, order: Sequence[str]) -> Summary:
     done = "kept" if job.duplicates == "keep" else "left out"
     for (n, m), count in sorted(job.near.items()):
         what = (
-            f"{count} cells nearly are cells of {job.files[m].name} (same label, intersection over union of "
-            f"{NEARLY_THE_SAME} or more); {done}"
+            f"nearly the same cells as in {job.files[m].name} (same label, intersection over union of "
+            f"{NEARLY_THE_SAME} or more): {count}; {done}"
         )
         findings.append(Finding("duplicate", what, job.files[n].name))
     if job.differing:
-        told = ", ".join(f"{key} of {count} images" for key, count in sorted(job.differing.items()))
-        findings.append(Finding("note", f"image records differ ({told}); the first file's are kept"))
+        told = ", ".join(f"{key}: {count}" for key, count in sorted(job.differing.items()))
+        what = f"image records that differ between files ({told}); those of the first file are kept"
+        findings.append(Finding("note", what))
     rows = tuple(
         {"file": file.name, "images": len(file.records), "cells": job.cells[n]}
         for n, file in enumerate(job.files)

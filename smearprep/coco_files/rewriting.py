@@ -107,7 +107,7 @@ def renumbered(file: str, what: str, old: Sequence[Any], new: Sequence[int]) -> 
     changed = [b for a, b in zip(old, new, strict=True) if type(a) is not int or a != b]
     if not changed:
         return []
-    told = f"{len(changed)} of its {len(old)} {what} have new ids, {changed[0]} to {changed[-1]}"
+    told = f"new ids for {len(changed)} of {len(old)} {what}, {changed[0]} to {changed[-1]}"
     why = "theirs are taken, stand twice or are no whole numbers"
     return [Finding("note", f"{told}: {why}", file)]
 

@@ -32,7 +32,7 @@ def stats(files: Sequence[Path], *, progress: Progress | None = None) -> Summary
         progress: Told of images done, of all.
 
     Returns:
-        Counts, cells of each category, and the tables "files", "categories" and "outlines".
+        Counts, cells of each category, and the tables "files", "categories", "areas" and "outlines".
 
     Raises:
         LayoutError: No file was given.
@@ -54,7 +54,8 @@ def stats(files: Sequence[Path], *, progress: Progress | None = None) -> Summary
         rows.append({**job.file_row, "findings": sum(f.file == file.name for f in findings)})
     tables: dict[str, tuple[Row, ...]] = {
         "files": tuple(rows),
-        "categories": tuple(job.measured(name) for name in order),
+        "categories": tuple(job.category_row(name) for name in order),
+        "areas": tuple(job.area_row(name) for name in order),
         "outlines": tuple(job.outline_row(name) for name in order),
     }
     return Summary(
@@ -112,13 +113,9 @@ class _Count:
         used = [outline for outline in OUTLINES if any(outline == found for _, found in self._outlines)]
         return {"category": name, **{outline: self._outlines[name, outline] for outline in used}}
 
-    def measured(self, name: str) -> Row:
-        """A category in figures."""
+    def category_row(self, name: str) -> Row:
+        """How often a category is there, and where it was looked for."""
         per_image = self._per_image[name]
-        outlined = self._areas.get((name, False))
-        areas = outlined or self._areas.get((name, True), [])
-        low, middle, high = np.percentile(areas, (5, 50, 95)).tolist() if areas else (None, None, None)
-        diameters = 2 * np.sqrt(np.array(areas) / math.pi)
         return {
             "category": name,
             "cells": self.cells[name],
@@ -126,9 +123,19 @@ class _Count:
             "looked for in": len(per_image),
             "median an image": float(np.median(per_image)) if per_image else None,
             "most in an image": max(per_image, default=0),
+        }
+
+    def area_row(self, name: str) -> Row:
+        """How large the cells of a category are."""
+        outlined = self._areas.get((name, False))
+        areas = outlined or self._areas.get((name, True), [])
+        low, middle, high = np.percentile(areas, (5, 50, 95)).tolist() if areas else (None, None, None)
+        diameters = 2 * np.sqrt(np.array(areas) / math.pi)
+        return {
+            "category": name,
             "measured on": "outlines" if outlined else "boxes" if areas else "nothing",
-            "area 5 %": low,
-            "area median": middle,
-            "area 95 %": high,
-            "diameter median": float(np.median(diameters)) if areas else None,
+            "5 %": low,
+            "median": middle,
+            "95 %": high,
+            "median diameter": float(np.median(diameters)) if areas else None,
         }

@@ -50,7 +50,7 @@ def stays_inside(name: Any) -> bool:
     if not isinstance(name, str) or not name.strip() or "\0" in name:
         return False
     path = PureWindowsPath(name)  # knows both separators, and drive letters
-    return not path.drive and not path.root and ".." not in path.parts
+    return bool(path.name) and not path.drive and not path.root and ".." not in path.parts
 
 
 def image_name(stated: Any, path: Path) -> str:

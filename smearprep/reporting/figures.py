@@ -10,13 +10,13 @@ import numpy as np
 from smearprep.leaks import Overlap, percent
 from smearprep.reporting.looks import Group
 from smearprep.reporting.numbers import Category, Numbers, balance, evenly
-from smearprep.reporting.svg import CARD, INK, SOFT, category_colour, draw, shown, subset_colour
+from smearprep.reporting.svg import CARD, INK, SMALL, SOFT, category_colour, draw, shown, subset_colour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH = 4.8  # inches: 346 units of the SVG, in which letters have 10
+WIDTH = 4.5  # inches: 324 units of the SVG, in which letters have 10.5
 MOST_ROWS = 12
 """So many categories are drawn, those with the most cells; the tables have all."""
 MOST_DOTS = 600
@@ -55,7 +55,7 @@ def _counts(numbers: Numbers, chosen: Sequence[Category]) -> Figure:
         place = np.arange(len(chosen)) - 0.4 + (n + 0.5) * high
         values = [category.cells.get(subset, 0) for category in chosen]
         bars = axes.barh(place, values, high * 0.9, label=shown(subset), **_look(n))
-        axes.bar_label(bars, [f"{value:,}" for value in values], padding=3, fontsize=9, color=INK)
+        axes.bar_label(bars, [f"{value:,}" for value in values], padding=3, fontsize=SMALL, color=INK)
     axes.set_yticks(range(len(chosen)), [shown(category.name) for category in chosen])
     axes.invert_yaxis()
     axes.margins(x=0.16)
@@ -87,7 +87,9 @@ def _finish(axes: Axes, several: int) -> None:
 
 def shares(numbers: Numbers) -> str:
     """How images, smears and cells are shared out between the subsets."""
-    rows = [(name, row) for name, row in balance(numbers) if sum(row.values())][: MOST_ROWS + 3]
+    # Smears that lie in several subsets are no shares of a whole.
+    rows = [(name, row) for name, row, total in balance(numbers) if sum(row.values()) == total > 0]
+    rows = rows[: MOST_ROWS + 3]
     title = "Stacked bars: share of each subset in images, smears and cells"
     return draw("shares", title, lambda: _shares(numbers.subsets, rows))
 
@@ -100,7 +102,7 @@ def _shares(subsets: Sequence[str], rows: Sequence[tuple[str, Mapping[str, int]]
         part = np.array([row.get(subset, 0) for _, row in rows]) / totals
         bars = axes.barh(range(len(rows)), 100 * part, 0.75, left=100 * left, label=shown(subset), **_look(n))
         texts = [f"{100 * share:.0f}" if share >= 0.06 else "" for share in part]
-        for text in axes.bar_label(bars, texts, label_type="center", fontsize=9, color=INK):
+        for text in axes.bar_label(bars, texts, label_type="center", fontsize=SMALL, color=INK):
             text.set_bbox({"boxstyle": "round,pad=0.15", "facecolor": CARD, "edgecolor": "none"})
             text.set_visible(bool(text.get_text()))
         left += part
@@ -135,16 +137,13 @@ def _sizes(known: Sequence[tuple[int, Category]], um_per_px: float | None) -> Fi
         )
         axes.axvline(middle, color=INK, linewidth=1.2, linestyle="--")
         told = f"{middle:.0f} px" + (f" = {middle * um_per_px:.1f} µm" if um_per_px else "")
-        axes.set_title(f"{shown(category.name)}: half are below {told}", loc="left", fontsize=9)
+        axes.set_title(f"{shown(category.name)}: half are below {told}", loc="left", fontsize=SMALL)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         axes.set_xlim(0, highest)
     grid[-1].set_xlabel("diameter in the raw image, px")
     if um_per_px:
-        second = grid[-1].secondary_xaxis(
-            -0.75, functions=(lambda px: px * um_per_px, lambda um: um / um_per_px)
-        )
-        second.set_xlabel("µm")
+        grid[-1].xaxis.set_major_formatter(lambda px, _: f"{px:.0f}\n{px * um_per_px:.3g} µm")
     return figure
 
 
@@ -168,11 +167,11 @@ def _per_image(known: Sequence[tuple[int, np.ndarray, str]]) -> Figure:
         axes.hist(values, bins=bins, **_look(n))
         empty = int((values == 0).sum())
         told = f"{shown(subset)}: {values.mean():.1f} on average; {empty:,} of {len(values):,} have none"
-        axes.set_title(told, loc="left", fontsize=9)
+        axes.set_title(told, loc="left", fontsize=SMALL)
         axes.yaxis.set_major_locator(MaxNLocator(2, integer=True))
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     grid[-1].set_xlabel("cells an image")
-    figure.supylabel("images", fontsize=10)
+    figure.supylabel("images", fontsize=10.5)
     return figure
 
 
@@ -224,7 +223,7 @@ def _overlaps(rows: Sequence[Overlap]) -> Figure:
     bars = axes.barh(
         place, [100 * row.share for row in rows], 0.7, color=category_colour(4), hatch="//", edgecolor=INK
     )
-    for text in axes.bar_label(bars, [percent(row.share) for row in rows], padding=4, fontsize=9, color=INK):
+    for text in axes.bar_label(bars, [percent(row.share) for row in rows], padding=4, fontsize=SMALL, color=INK):
         text.set_bbox({"boxstyle": "round,pad=0.15", "facecolor": CARD, "edgecolor": "none"})
     axes.set_yticks(place, [shown(f"{row.subset} px known to {row.other}", 40) for row in rows])
     axes.invert_yaxis()

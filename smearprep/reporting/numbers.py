@@ -60,6 +60,7 @@ class Numbers:
         cells: Of each subset, as annotated.
         per_image: Of each subset, how many cells each of its images has.
         outlines: The kinds of outline that occur.
+        different_smears: In all.
         names_smears: Whether the set says which smear an image comes from.
     """
 
@@ -70,6 +71,7 @@ class Numbers:
     cells: Mapping[str, int]
     per_image: Mapping[str, NDArray[np.int64]]
     outlines: tuple[str, ...]
+    different_smears: int
     names_smears: bool
 
 
@@ -93,6 +95,7 @@ def count(data: SetData) -> Numbers:
             for name, images in by_subset.items()
         },
         outlines=tuple(kind for kind in OUTLINES if kind in used),
+        different_smears=len({image.audited.smear or image.name for image in data.images}),
         names_smears=any(image.audited.smear for image in data.images),
     )
 
@@ -136,13 +139,18 @@ def evenly(count: int, wanted: int) -> list[int]:
     return [(2 * k + 1) * count // (2 * wanted) for k in range(wanted)]
 
 
-def balance(numbers: Numbers) -> Iterator[tuple[str, Mapping[str, int]]]:
-    """What is shared out between the subsets: images, smears, cells, and the cells of each category."""
-    yield "images", numbers.images
+def balance(numbers: Numbers) -> Iterator[tuple[str, Mapping[str, int], int]]:
+    """What is shared out between the subsets (images, smears, cells, the cells of each category).
+
+    Yields:
+        Its name, how many each subset has, and how many there are: of smears fewer than the sum, where
+        one lies in several subsets.
+    """
+    yield "images", numbers.images, sum(numbers.images.values())
     if numbers.names_smears:
-        yield "smears", numbers.smears
-    yield "cells", numbers.cells
+        yield "smears", numbers.smears, numbers.different_smears
+    yield "cells", numbers.cells, sum(numbers.cells.values())
     if len(numbers.categories) > 1:
         for category in numbers.categories:
-            yield category.name, category.cells
+            yield category.name, category.cells, category.total
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
@@ -18,11 +18,12 @@ from smearprep.findings import Finding
 from smearprep.leaks import NEAR, LeakAudit, percent
 from smearprep.reporting import figures, tables
 from smearprep.reporting.looks import Group, Spread
-from smearprep.reporting.numbers import Numbers
+from smearprep.reporting.numbers import Numbers, evenly
 from smearprep.reporting.reading import SetData
 from smearprep.reporting.sheets import Thumbnail
 
 _LONGEST_RECIPE = 20_000  # letters
+_STRIP = 150  # colours of a subset
 _SHIFTED = 1.0  # standard deviations between smears from which a subset is said to look otherwise
 
 
@@ -98,7 +99,9 @@ def _figures(content: Content) -> dict[str, str]:
         ),
         "per_image": (sum(numbers.images.values()) > 0, lambda: figures.per_image(numbers)),
         "stain": (bool(content.groups), lambda: figures.stain(content.groups, numbers.subsets, of)),
-        "overlaps": (bool(content.audit.overlaps), lambda: figures.overlaps(content.audit.overlaps)),
+        "overlaps": (
+            any(overlap.leaked for overlap in content.audit.overlaps), lambda: figures.overlaps(content.audit.overlaps),
+        ),
     }
     return {name: make() for name, (is_wanted, make) in wanted.items() if is_wanted}
 
@@ -122,14 +125,13 @@ def _words(content: Content) -> dict[str, Any]:
         "version": _version(),
         "tiles": _tiles(content),
         "problems": problems,
-        "notes": len(content.findings) - problems,
         "verdicts": _verdicts(content.audit),
-        "is_clean": content.audit.is_clean,
         "audit": content.audit,
         "near_limit": NEAR,
         "of": _of(content),
+        "strips": _strips(content),
         "shifts": list(_shifts(content.spreads)),
-        "legend": [(name, "rgb({} {} {})".format(*colour)) for name, colour in palette(categories).items()],
+        "legend": [(name, tables.css(colour)) for name, colour in palette(categories).items()],
         "sheets": content.sheets,
         "pairs": content.pairs,
         "um_per_px": content.um_per_px,
@@ -145,36 +147,61 @@ def _tiles(content: Content) -> list[tuple[str, str]]:
     tiles = [("images", sum(numbers.images.values())), ("cells", sum(numbers.cells.values()))]
     tiles.append(("categories", len(numbers.categories)))
     if numbers.names_smears:
-        tiles.append(("smears", len({i.audited.smear for i in content.data.images if i.audited.smear})))
+        tiles.append(("smears", numbers.different_smears))
     return [(name, f"{value:,}") for name, value in tiles]
 
 
-def _verdicts(audit: LeakAudit) -> list[tuple[bool, str]]:
-    """Of each kind of leak: whether it is there, and in words."""
+def _verdicts(audit: LeakAudit) -> list[tuple[str, str]]:
+    """Of each kind of leak: "bad", "good" or "plain" (nobody can tell), and in words."""
     if len(audit.subsets) < 2:
-        return [(False, "The set has one subset only: there is nothing that could leak.")]
+        return [("plain", "The set has one subset only: there is nothing that could leak.")]
     said = []
     if audit.near_pairs:
-        told = f"{audit.near_images:,} images show nearly the same as an image in another subset."
+        what = f"{audit.near_images:,} images show nearly the same as an image in another subset."
+        said.append(("bad", what))
     else:
-        told = "No image shows nearly the same as an image of another raw image in another subset."
-    said.append((audit.near_pairs > 0, told))
+        said.append(("good", "No two images in different subsets show nearly the same."))
+    said += [("bad", words) for words in _leaks_between(audit)]
     if not audit.overlaps:
-        said.append((False, "The set does not say where its images were cut from: overlaps cannot be seen."))
+        what = "The set does not say where its images were cut from: overlapping windows cannot be seen."
+        said.append(("plain", what))
+    elif not any(overlap.leaked for overlap in audit.overlaps):
+        said.append(("good", "No window of one subset overlaps a window of another."))
+    if not audit.names_smears:
+        said.append(("plain", "The set does not say which smears its images come from."))
+    elif not audit.shared:
+        said.append(("good", "No smear and no raw image lies in two subsets."))
+    return said
+
+
+def _leaks_between(audit: LeakAudit) -> Iterator[str]:
+    """Of each pair of subsets between which something leaks: how much of the px, how many of the images."""
+    parts: dict[tuple[str, str], list[str]] = {}
     for overlap in audit.overlaps:
         if overlap.leaked:
-            what = f"{percent(overlap.share)} of the px in {overlap.subset} are also in {overlap.other}."
-            said.append((True, what))
-    if audit.overlaps and not any(overlap.leaked for overlap in audit.overlaps):
-        said.append((False, "No window of one subset overlaps a window of another."))
+            words = f"{percent(overlap.share)} of the px lie in windows of {overlap.other}"
+            parts.setdefault((overlap.subset, overlap.other), []).append(words)
+    names = {"smear": "smears", "raw": "raw images"}
     for shared in audit.shared:
-        if shared.what == "smear":
+        own = parts.setdefault((shared.subset, shared.other), [])
+        if not any("come from" in words for words in own):  # smears say more than raw images, and are first
             share = percent(shared.images / shared.of_images)
-            what = f"{share} of the images in {shared.subset} come from smears that {shared.other} has, too."
-            said.append((True, what))
-    if not audit.shared:
-        said.append((False, "No smear and no raw image lies in two subsets."))
-    return said
+            own.append(f"{share} of the images come from {names[shared.what]} that {shared.other} has, too")
+    for (subset, _), own in parts.items():
+        yield f"Of {subset}, {', and '.join(own)}."
+
+
+def _strips(content: Content) -> list[tuple[str, list[str]]]:
+    """The mean colours of the smears of each subset, from dark to bright."""
+    strips = []
+    for subset in content.numbers.subsets:
+        own = sorted(
+            (g.look for g in content.groups if g.subset == subset), key=lambda look: look.brightness
+        )
+        colours = [tables.css(own[k].colour) for k in evenly(len(own), _STRIP)]
+        if colours:
+            strips.append((subset, colours))
+    return strips
 
 
 def _shifts(spreads: Sequence[Spread]) -> list[str]:
@@ -196,7 +223,7 @@ def _recipe_text(recipe: Mapping[str, Any]) -> str:
     if not recipe:
         return ""
     try:
-        text = yaml.safe_dump(dict(recipe), sort_keys=False, allow_unicode=True, width=100)
+        text = yaml.safe_dump(dict(recipe), sort_keys=False, allow_unicode=True, width=100, default_flow_style=None)
     except RecursionError:  # a manifest that nobody's recipe has made
         return ""
     return text if len(text) <= _LONGEST_RECIPE else f"{text[:_LONGEST_RECIPE]}\n..."
@@ -218,7 +245,8 @@ def _tables(content: Content) -> dict[str, Any]:
         "tables": {
             "counts": tables.counts(numbers),
             "shares": tables.shares(numbers),
-            "sizes": tables.sizes(numbers, content.um_per_px),
+            "sizes": tables.sizes(numbers, "px", 1.0),
+            "sizes_um": tables.sizes(numbers, "µm", content.um_per_px) if content.um_per_px else None,
             "subset_looks": tables.subset_looks(content.spreads, of),
             "smears": tables.smears(content.groups, of),
             "near": tables.near(audit),
@@ -238,18 +266,13 @@ def _facts(data: SetData) -> dict[str, Any]:
         return {"manifest": "none: the set was not made by smearprep, or is not finished"}
     libraries = manifest.get("libraries")
     inputs = manifest.get("inputs")
+    annotations = manifest.get("annotations")
+    annotations = annotations if isinstance(annotations, Mapping) else {}
     return {
         "made by smearprep": manifest.get("smearprep", "unknown"),
         **(libraries if isinstance(libraries, Mapping) else {}),
         "raw images read": f"{len(inputs):,}" if isinstance(inputs, Mapping) else "unknown",
-        "digest of the manifest (SHA-256)": data.manifest_digest,
-        "digest of the plan (SHA-256)": manifest.get("plan", "unknown"),
-        "digest of the annotations (SHA-256)": _digests(manifest.get("annotations")),
-        "report by smearprep": _version(),
+        "digest of manifest.json (SHA-256)": data.manifest_digest,
+        "digest of the plan": manifest.get("plan", "unknown"),
+        **{f"digest of {name}": digest for name, digest in annotations.items()},
     }
-
-
-def _digests(annotations: object) -> str:
-    if not isinstance(annotations, Mapping):
-        return "unknown"
-    return ", ".join(f"{name}: {digest}" for name, digest in annotations.items())

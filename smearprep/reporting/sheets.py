@@ -24,9 +24,10 @@ from smearprep.reporting.numbers import evenly
 from smearprep.reporting.reading import SetData, SetImage, annotation_file
 
 _SIDE = 320  # px, the longer side of a thumbnail
+_BOLD = 0.4  # px by which each outline is drawn to either side of its place
 _MOST_BYTES = 40_000  # of a thumbnail; busier ones are compressed more
 _QUALITIES = (82, 65, 45, 25, 10)
-_A_SUBSET, _IN_ALL = 12, 48  # images shown
+_A_SUBSET, _IN_ALL = 10, 40  # images shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,14 @@ class Thumbnail:
         uri: The picture as a data URI.
         size: (width, height) of the picture in px.
         cells: How many cells of each category are drawn, in the set's order.
+        unknown: Categories that were not looked for in it.
     """
 
     name: str
     uri: str
     size: tuple[int, int]
     cells: tuple[tuple[str, int], ...]
+    unknown: tuple[str, ...]
 
 
 def chosen(data: SetData, readable: Iterable[str]) -> list[tuple[str, list[SetImage]]]:
@@ -82,11 +85,15 @@ def _thumbnail(image: SetImage, cells: Sequence[Cell], path: Path, categories: S
     cells = fit_to_image(cells, size, image.name)[0] if frame is not None else ()
     small = _shrunk(pixels)
     factor = np.array([small.shape[1] / size[0], small.shape[0] / size[1]])
-    shapes = shapely.transform(np.array([cell.shape for cell in cells], dtype=object), lambda xy: xy * factor)
-    drawn = overlay(small, list(zip((c.label for c in cells), shapes, strict=True)), categories, legend=False)
+    shapes = np.array([cell.shape for cell in cells], dtype=object)
+    for off in (-_BOLD, _BOLD):  # a line of one px is lost on so small a picture
+        moved = shapely.transform(shapes, lambda xy, off=off: xy * factor + off)
+        drawn = list(zip((cell.label for cell in cells), moved, strict=True))
+        small = overlay(small, drawn, categories, legend=False)
     counts = Counter(cell.label for cell in cells)
     shown = tuple((name, counts[name]) for name in categories if counts[name])
-    return Thumbnail(image.name, _data_uri(drawn), (small.shape[1], small.shape[0]), shown)
+    unknown = tuple(name for name in categories if name not in image.annotated)
+    return Thumbnail(image.name, _data_uri(small), (small.shape[1], small.shape[0]), shown, unknown)
 
 
 def _shrunk(image: RGB) -> RGB:

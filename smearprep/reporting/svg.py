@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 INK, SOFT, GRID, CARD = "#010101", "#020202", "#030303", "#040404"
 """Stand-ins for the page's colours: text, secondary text, grid lines, and the paper a figure lies on."""
 
+SMALL = 9.5
+"""Size of secondary letters; the others have 10.5."""
+
 _SUBSETS, _CATEGORIES = 4, 8  # colours of the page for either
 _LONGEST = 28  # letters of a name in a figure; the tables have all of them
 _SALT = "smearprep"  # of the ids in the SVG
@@ -26,7 +29,7 @@ _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",  # letters stay letters: they can be searched, and have the page's font
     "svg.hashsalt": _SALT,
     "text.parse_math": False,  # a label may hold a $
-    "font.size": 10,
+    "font.size": 10.5,
     "text.color": INK,
     "axes.labelcolor": INK,
     "axes.edgecolor": SOFT,
@@ -39,7 +42,7 @@ _STYLE: dict[str, Any] = {
     "grid.color": GRID,
     "hatch.linewidth": 0.8,
     "legend.frameon": False,
-    "legend.fontsize": 9,
+    "legend.fontsize": SMALL,
     "xtick.color": SOFT,
     "xtick.labelcolor": INK,
     "ytick.color": SOFT,
@@ -120,8 +123,11 @@ def _inlined(svg: bytes, name: str, title: str) -> str:
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
         _rename(element, name, used)
-        if "style" in element.attrib:
-            style = _COLOUR.sub(lambda found: _VARIABLES[found[0]], element.attrib["style"])
+        # A variable has a value only within a style.
+        plain = [f"{key}: {element.attrib.pop(key)}" for key in ("fill", "stroke") if key in element.attrib]
+        style = "; ".join([*plain, *filter(None, [element.attrib.pop("style", "")])])
+        if style:
+            style = _COLOUR.sub(lambda found: _VARIABLES[found[0]], style)
             element.attrib["style"] = _FONT.sub(r"font: \1px var(--font)", style)
     view = root.attrib["viewBox"]
     root.attrib.clear()

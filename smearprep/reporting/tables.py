@@ -39,7 +39,7 @@ class Table:
 
     Args:
         caption: What it shows.
-        head: Its columns.
+        head: Its columns; none for a list of names and values.
         rows: An entry a column each; the first one names the row.
         left_out: How many rows there would be more.
     """
@@ -52,9 +52,7 @@ class Table:
     @property
     def numeric(self) -> tuple[bool, ...]:
         """Of each column, whether it holds numbers."""
-        return tuple(
-            bool(self.rows) and all(row[n].key is not None for row in self.rows) for n in range(len(self.head))
-        )
+        return tuple(all(entry.key is not None for entry in column) for column in zip(*self.rows, strict=True))
 
 
 def _table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Entry]]) -> Table:
@@ -104,46 +102,52 @@ def counts(numbers: Numbers) -> Table:
 def shares(numbers: Numbers) -> Table:
     """What is shared out between the subsets, counted and in percent."""
     rows = []
-    for name, row in balance(numbers):
-        total = sum(row.values())
+    for name, row, total in balance(numbers):
         entries = [_text(name)]
         for subset in numbers.subsets:
             own = row.get(subset, 0)
             entries += [_count(own), _share(own / total if total else 0.0)]
         rows.append(entries)
     head = [column for name in numbers.subsets for column in (name, f"{name}, %")]
-    return _table("What each subset has of the whole", ["", *head], rows)
+    return _table("What each subset has of the whole", ["what", *head], rows)
 
 
-def sizes(numbers: Numbers, um_per_px: float | None) -> Table:
-    """Diameters of each category."""
-    units = [("px", 1.0, 1)] + ([("µm", um_per_px, 2)] if um_per_px else [])
-    rows = []
-    for category in numbers.categories:
-        if len(category.diameters):
-            entries = [_text(category.name), _count(len(category.diameters)), _count(category.cut)]
-            for _, factor, digits in units:
-                entries += [_number(value * factor, digits) for value in quantiles(category.diameters)]
-            rows.append(entries)
-    names = ("smallest", "5 % are below", "median", "95 % are below", "largest")
-    head = [f"{name}, {unit}" for unit, _, _ in units for name in names]
-    return _table("Diameters", ["category", "measured", "cut, not measured", *head], rows)
+def sizes(numbers: Numbers, unit: str, per_px: float) -> Table:
+    """Diameters of each category, in a unit of which a raw px has so many."""
+    rows = [
+        [
+            _text(category.name),
+            _count(len(category.diameters)),
+            _count(category.cut),
+            *(_number(value * per_px, 1 if unit == "px" else 2) for value in quantiles(category.diameters)),
+        ]
+        for category in numbers.categories
+        if len(category.diameters)
+    ]
+    head = ("category", "measured", "cut, not measured", "smallest", "5 % below", "median", "95 % below", "largest")
+    return _table(f"Diameters, {unit}", head, rows)
 
 
 # ---------------------------------------------------------------- looks
 
 
+def css(colour: tuple[float, float, float]) -> str:
+    """A colour, (red, green, blue) of 0..255, as style sheets write it."""
+    red, green, blue = map(round, colour)
+    return f"rgb({red} {green} {blue})"
+
+
 def _look(look: Look) -> list[Entry]:
-    red, green, blue = (round(value) for value in look.colour)
+    red, green, blue = map(round, look.colour)
     return [
-        Entry(f"{red} {green} {blue}", look.brightness, f"rgb({red} {green} {blue})"),
+        Entry(f"{red} {green} {blue}", look.brightness, css(look.colour)),
         _number(look.brightness),
         _number(100 * look.saturation),
         *(_number(value, 3) for value in look.density),
     ]
 
 
-_LOOK = ("mean colour", "brightness", "saturation, %", "density red", "density green", "density blue")
+_LOOK = ("mean colour", "brightness", "saturation, %", "OD red", "OD green", "OD blue")
 
 
 def smears(groups: Sequence[Group], of: str) -> Table:
@@ -160,8 +164,7 @@ def subset_looks(spreads: Sequence[Spread], of: str) -> Table:
         if spread.shift:
             off = Entry(f"{spread.shift[0]:+.2f}", spread.shift[0])
         rows.append([_text(spread.subset), _count(spread.smears), *_look(spread.look), off])
-    off_head = f"brightness against {spreads[0].subset}, SD" if spreads else ""
-    return _table(f"Mean over the {of}s of each subset", ["subset", f"{of}s", *_LOOK, off_head], rows)
+    return _table(f"Mean over the {of}s of each subset", ["subset", f"{of}s", *_LOOK, "shift, SD"], rows)
 
 
 # ---------------------------------------------------------------- leaks and findings
@@ -189,14 +192,14 @@ def shared(audit: LeakAudit) -> Table:
         ]
         for s in audit.shared
     ]
-    head = ("", "how many", "images of theirs", "share of the subset's images")
+    head = ("what", "how many", "images of theirs", "share of the subset's images")
     return _table("Smears and raw images in two subsets", head, rows)
 
 
 def near(audit: LeakAudit) -> Table:
     """Images in two subsets that show nearly the same."""
     rows = [[_text(p.first), _text(p.second), _count(p.distance)] for p in audit.near]
-    table = _table("Images that show nearly the same", ("image", "and image", "bits that differ, of 255"), rows)
+    table = _table("All such pairs", ("image", "and image", "bits that differ, of 255"), rows)
     return Table(table.caption, table.head, table.rows, audit.near_pairs - len(table.rows))
 
 
@@ -213,7 +216,7 @@ def findings(found: Sequence[Finding]) -> Table:
         ]
         for f in ordered
     ]
-    return _table("Findings", ("", "kind", "file", "which", "what was found"), rows)
+    return _table("All findings", ("level", "kind", "file", "which", "what was found"), rows)
 
 
 # ---------------------------------------------------------------- where it comes from
@@ -242,4 +245,4 @@ def sources(raw: Iterable[str]) -> Table:
 
 def facts(rows: Mapping[str, Any], caption: str) -> Table:
     """Names and values."""
-    return _table(caption, ("", ""), [[_text(key), _text(value)] for key, value in rows.items()])
+    return _table(caption, (), [[_text(key), _text(value)] for key, value in rows.items()])

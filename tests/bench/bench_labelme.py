@@ -6,7 +6,7 @@
 PYTHON is the interpreter of an environment with that package. All read the same synthetic polygons, one
 process at a time on one core, in turn; of each the fastest round counts, its start left out. labelme2coco
 and smearprep read the files as labelme writes them. datumaro reads only the XML of the older LabelMe: the
-same polygons are given to it in that, and, for what its reader of XML costs, once more in its own JSON.
+same polygons are given to it in that, and once more in its own JSON, for reading XML is slow.
 """
 
 from __future__ import annotations
@@ -27,40 +27,50 @@ from tests.bench.measuring import Measured, measure, measure_beside, store
 SIZE = (2592, 1944)
 IN_A_FILE = 1000
 JOBS = Path(__file__).with_name("labelme_jobs.py")
-DATUMARO_XML, DATUMARO_OWN = "label_me", "datumaro"
+LABELS = ("RBC", "WBC", "Platelets")
+
+Cells = Sequence[tuple[str, list[list[float]]]]
+"""Label and outline, x, y in px, of the cells of an image."""
 
 
 # ---------------------------------------------------------------- the same polygons for all
 
 
-def polygons(rng: np.random.Generator, count: int) -> list[tuple[str, list[list[float]]]]:
-    """Label and outline of cells of 12 to 20 corners, in px, 2 decimals."""
+def polygons(rng: np.random.Generator, count: int) -> Cells:
+    """Cells of 12 to 20 corners, 2 decimals."""
     found = []
     for corners in rng.integers(12, 21, count):
         angles = 2 * np.pi * (np.arange(corners) + rng.random()) / corners
         radii = rng.uniform(14, 20, corners)
         xy = np.stack([np.cos(angles), np.sin(angles)], axis=1) * radii[:, None]
         centre = rng.uniform(25, np.array(SIZE) - 25)
-        label = ("RBC", "WBC", "Platelets")[rng.integers(3)]
-        found.append((label, np.round(xy + centre, 2).tolist()))
+        found.append((LABELS[rng.integers(3)], np.round(xy + centre, 2).tolist()))
     return found
 
 
-def write_files(labelme: Path, older: Path, count: int) -> None:
-    """`count` polygons as labelme writes them, and in the older LabelMe's XML."""
+def write_files(place: Path, count: int) -> None:
+    """`count` polygons in folders of `place`: `labelme`, `older` (the older LabelMe's XML) and `datumaro`."""
     import orjson
 
-    labelme.mkdir()
-    older.mkdir()
+    for name in ("labelme", "older", "datumaro/annotations"):
+        (place / name).mkdir(parents=True)
     rng = np.random.default_rng(0)
+    items = []
     for n in range(-(-count // IN_A_FILE)):
         cells = polygons(rng, min(IN_A_FILE, count - n * IN_A_FILE))
-        data = as_labelme(f"im{n:04}.jpg", cells)
-        (labelme / f"im{n:04}.json").write_bytes(orjson.dumps(data, option=orjson.OPT_INDENT_2))
-        (older / f"im{n:04}.xml").write_text(as_older_xml(f"im{n:04}.jpg", cells))
+        data = orjson.dumps(as_labelme(f"im{n:04}.jpg", cells), option=orjson.OPT_INDENT_2)
+        (place / "labelme" / f"im{n:04}.json").write_bytes(data)
+        (place / "older" / f"im{n:04}.xml").write_text(as_older_xml(f"im{n:04}.jpg", cells))
+        items.append(as_datumaro_item(f"im{n:04}", cells))
+    labels = [{"name": label, "parent": "", "attributes": []} for label in LABELS]
+    whole = {
+        "dm_format_version": "1.0", "media_type": 2, "infos": {}, "categories": {"label": {"labels": labels}},
+        "items": items,
+    }  # fmt: skip
+    (place / "datumaro" / "annotations" / "default.json").write_bytes(orjson.dumps(whole))
 
 
-def as_labelme(image: str, cells: Sequence[tuple[str, list[list[float]]]]) -> dict[str, Any]:
+def as_labelme(image: str, cells: Cells) -> dict[str, Any]:
     """The content of labelme's file of an image."""
     shapes = [
         {
@@ -75,7 +85,7 @@ def as_labelme(image: str, cells: Sequence[tuple[str, list[list[float]]]]) -> di
     }  # fmt: skip
 
 
-def as_older_xml(image: str, cells: Sequence[tuple[str, list[list[float]]]]) -> str:
+def as_older_xml(image: str, cells: Cells) -> str:
     """The older LabelMe's file of an image."""
     objects = []
     for n, (label, xy) in enumerate(cells):
@@ -86,6 +96,17 @@ def as_older_xml(image: str, cells: Sequence[tuple[str, list[list[float]]]]) -> 
         )
     size = f"<imagesize><nrows>{SIZE[1]}</nrows><ncols>{SIZE[0]}</ncols></imagesize>"
     return f"<annotation><filename>{image}</filename><folder/>{''.join(objects)}{size}</annotation>"
+
+
+def as_datumaro_item(name: str, cells: Cells) -> dict[str, Any]:
+    """An image in datumaro's own JSON."""
+    annotations = [
+        {"id": n, "type": "polygon", "attributes": {}, "group": 0, "label_id": LABELS.index(label),
+         "points": [value for point in xy for value in point], "z_order": 0}
+        for n, (label, xy) in enumerate(cells)
+    ]  # fmt: skip
+    image = {"path": f"{name}.jpg", "size": [SIZE[1], SIZE[0]]}
+    return {"id": name, "annotations": annotations, "image": image}
 
 
 def repeated(files: Path, folder: Path, times: int) -> Path:
@@ -148,18 +169,18 @@ def main() -> None:
     ours = [sys.executable, "-m", "tests.bench.bench_labelme", "--job"]
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
-        files, older, own, out = place / "labelme", place / "older", place / "own", place / "out"
-        write_files(files, older, arguments.compared)
+        files, out = place / "labelme", place / "out"
+        write_files(place, arguments.compared)
         commands = {"smearprep": [*ours, str(files), str(out / "ours.json")]}
         if arguments.labelme2coco:
-            job = [arguments.labelme2coco, str(JOBS), "labelme2coco", str(files), str(out / "l2c")]
-            commands["labelme2coco"] = job
+            job = [arguments.labelme2coco, str(JOBS), "labelme2coco"]
+            commands["labelme2coco"] = [*job, str(files), str(out / "l2c")]
         if arguments.datumaro:
             job = [arguments.datumaro, str(JOBS), "datumaro"]
-            measure([*job, DATUMARO_XML, str(older), str(own), DATUMARO_OWN], (0,), 1)
-            for name, kind, source in (("older XML", DATUMARO_XML, older), ("own JSON", DATUMARO_OWN, own)):
-                to = [kind, str(source), str(out / kind), "coco_instances"]
-                commands[f"datumaro, from {name}"] = [*job, *to]
+            commands["datumaro, from XML"] = [*job, "label_me", str(place / "older"), str(out / "xml")]
+            commands["datumaro, from its own JSON"] = [
+                *job, "datumaro", str(place / "datumaro"), str(out / "own")
+            ]  # fmt: skip
         rows = compare(commands, arguments.rounds, out)
         many = repeated(files, place / "many", arguments.polygons // arguments.compared)
         large = measure([*ours, str(many), str(out / "many.json")], (0,), 1)

@@ -59,7 +59,12 @@ def edited(path, change):
 def told(cell, *without):
     """All of a cell, to be compared."""
     attributes = {key: value for key, value in cell.attributes.items() if key not in without}
-    return (cell.label, cell.outline, shapely.normalize(cell.shape).wkb, json.dumps(attributes, sort_keys=True))
+    return (
+        cell.label,
+        cell.outline,
+        shapely.normalize(cell.shape).wkb,
+        json.dumps(attributes, sort_keys=True),
+    )
 
 
 def same_cells(a, b, *without):
@@ -67,7 +72,9 @@ def same_cells(a, b, *without):
     assert set(a) == set(b)
     for name, image in a.items():
         assert image.size == b[name].size and image.annotated == b[name].annotated
-        assert sorted(told(c, *without) for c in image.cells) == sorted(told(c, *without) for c in b[name].cells)
+        assert sorted(told(c, *without) for c in image.cells) == sorted(
+            told(c, *without) for c in b[name].cells
+        )
 
 
 # ---------------------------------------------------------------- strategies

@@ -54,7 +54,7 @@ def test_a_worked_example(tmp_path):
         "label": "WBC", "same": 0, "in B another": 1, "in A another": 0, "only in A": 0, "only in B": 2,
         "F1": 0,
     }  # fmt: skip
-    assert summary.tables["files"] == ({"file": "a.json", "as": "A"}, {"file": "b.json", "as": "B"})
+    assert summary.tables["files"] == ({"as": "A", "file": "a.json"}, {"as": "B", "file": "b.json"})
     assert summary.by_category == {} and summary.output is None and not summary.findings
 
 
@@ -82,7 +82,8 @@ def test_nothing_matched(tmp_path):
     summary = agree(*pair(tmp_path, [cell("RBC", 0)], [cell("RBC", 50)]))
     (figures,) = summary.tables["agreement"]
     assert figures == {
-        "mean overlap": None, "median overlap": None, "detection F1": 0, "same label": None, "Cohen's kappa": None,
+        "mean overlap": None, "median overlap": None, "detection F1": 0, "same label": None,
+        "Cohen's kappa": None,
     }  # fmt: skip
     assert "labels" not in summary.tables and not summary.findings
 
@@ -119,7 +120,7 @@ def test_points_by_distance_or_not_at_all(tmp_path):
     files = pair(tmp_path, a, b)
     summary = agree(*files)
     assert (summary.counts["matched"], summary.counts["points_left_out"]) == (1, 2)
-    assert summary.counts["cells_in_a"] == 1 and "2 points are left out" in summary.findings[-1].what
+    assert summary.counts["cells_in_a"] == 1 and "points left out: 2" in summary.findings[-1].what
     summary = agree(*files, point_distance=5)
     assert (summary.counts["matched"], summary.counts["points_left_out"]) == (2, 0)
     assert summary.tables["agreement"][0]["mean overlap"] == 1  # of the cell alone
@@ -140,7 +141,9 @@ def test_images_in_one_file_alone_are_named(tmp_path):
 def test_no_image_in_common(tmp_path):
     write(tmp_path / "a.json", {"images/0a1b2c3d-Im1.jpg": [cell("RBC", 0)]})
     write(tmp_path / "b.json", {"Im1.jpg": [cell("RBC", 0)]})
-    with pytest.raises(DataError, match="no image in common with b.json: 'images/0a1b2c3d-Im1.jpg' is not in b"):
+    with pytest.raises(
+        DataError, match=r"no image in common with b\.json: 'images/0a1b2c3d-Im1\.jpg' is not in b"
+    ):
         agree(tmp_path / "a.json", tmp_path / "b.json")
     assert agree(tmp_path / "a.json", tmp_path / "b.json", match="name").counts["matched"] == 1
     write(tmp_path / "b.json", {})
@@ -169,8 +172,8 @@ def test_the_worst_images_come_first(tmp_path):
     rows = agree(tmp_path / "a.json", tmp_path / "b.json").tables["worst images"]
     assert [row["image"] for row in rows] == ["bad.jpg", "names.jpg", "same.jpg", "empty.jpg"]
     assert rows[0] == {
-        "image": "bad.jpg", "only in A": 1, "only in B": 1, "matched": 1, "same label": 1, "detection F1": 0.5,
-        "mean overlap": 1,
+        "image": "bad.jpg", "only in A": 1, "only in B": 1, "matched": 1, "same label": 1,
+        "detection F1": 0.5, "mean overlap": 1,
     }  # fmt: skip
     assert rows[3]["detection F1"] is None
     few = agree(tmp_path / "a.json", tmp_path / "b.json", worst=1)
@@ -187,7 +190,8 @@ def test_rare_labels_share_a_row(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [{"iou": 0}, {"iou": 1.1}, {"iou": math.nan}, {"point_distance": -1}, {"point_distance": math.nan}]
+    "options",
+    [{"iou": 0}, {"iou": 1.1}, {"iou": math.nan}, {"point_distance": -1}, {"point_distance": math.nan}],
 )
 def test_options_out_of_range(tmp_path, options):
     with pytest.raises(RecipeError, match="give"):

@@ -21,14 +21,18 @@ CELLS = [
 
 @pytest.fixture
 def file(tmp_path):
-    return write(tmp_path / "a.json", {"a.jpg": CELLS, "empty.jpg": [], "b.jpg": CELLS[:1]}, smear="s1", window=[1, 2])
+    return write(
+        tmp_path / "a.json", {"a.jpg": CELLS, "empty.jpg": [], "b.jpg": CELLS[:1]}, smear="s1", window=[1, 2]
+    )
 
 
 def kept(file, tmp_path, **criteria):
     summary = filter_cells(file, tmp_path / "out.json", Criteria(**criteria))
     ids = [entry["id"] for entry in data(tmp_path / "out.json")["annotations"]]
     counts = summary.counts
-    left_out = {row["why"]: row["count"] for row in summary.tables.get("left out", ()) if row["what"] == "cells"}
+    left_out = {
+        row["why"]: row["count"] for row in summary.tables.get("left out", ()) if row["what"] == "cells"
+    }
     assert counts["cells"] == len(ids) == 6 - counts["cells_left_out"] == 6 - sum(left_out.values())
     return ids, left_out, summary
 
@@ -97,7 +101,7 @@ def test_what_was_looked_for_stays_and_a_note_says_what_that_means(file, tmp_pat
     _, _, summary = kept(file, tmp_path, min_area=5)
     assert read(tmp_path / "out.json")["a.jpg"].annotated == {"RBC", "WBC", "PLT"}
     (note,) = summary.findings
-    assert note.what.startswith("1 cells are left out of categories that still count as looked for")
+    assert note.what.startswith("cells left out of categories that still count as looked for: 1")
     edited(file, lambda value: value["images"][0].update(not_exhaustive_category_ids=[1]))
     kept(file, tmp_path, categories=("WBC", "RBC"))
     images = read(tmp_path / "out.json")
@@ -117,10 +121,17 @@ def test_ids_that_cannot_stay_are_new(file, tmp_path):
     summary = filter_cells(file, tmp_path / "out.json", Criteria())
     out = data(tmp_path / "out.json")
     assert [image["id"] for image in out["images"]] == [4, 2, 3]
-    assert [(e["id"], e["image_id"]) for e in out["annotations"]] == [(1, 4), (2, 4), (7, 4), (8, 4), (9, 4), (6, 3)]
+    assert [(e["id"], e["image_id"]) for e in out["annotations"]] == [
+        (1, 4),
+        (2, 4),
+        (7, 4),
+        (8, 4),
+        (9, 4),
+        (6, 3),
+    ]
     assert [f.what.partition(":")[0] for f in summary.findings if f.kind == "note"] == [
-        "1 of its 3 images have new ids, 4 to 4",
-        "3 of its 6 annotations have new ids, 7 to 9",
+        "new ids for 1 of 3 images, 4 to 4",
+        "new ids for 3 of 6 annotations, 7 to 9",
     ]
 
 
@@ -129,13 +140,16 @@ def test_a_file_with_sparse_ids_and_an_empty_root(tmp_path):
 
     def as_roboflow(value):
         value["categories"] = [{"id": 0, "name": "cells", "supercategory": "none"}] + [
-            {"id": 10 * row["id"], "name": row["name"], "supercategory": "cells"} for row in value["categories"]
+            {"id": 10 * row["id"], "name": row["name"], "supercategory": "cells"}
+            for row in value["categories"]
         ]
         for image in value["images"]:
             image["id"] -= 1
             del image["not_exhaustive_category_ids"], image["neg_category_ids"]
         for entry in value["annotations"]:
-            entry.update(id=entry["id"] - 1, image_id=entry["image_id"] - 1, category_id=10 * entry["category_id"])
+            entry.update(
+                id=entry["id"] - 1, image_id=entry["image_id"] - 1, category_id=10 * entry["category_id"]
+            )
 
     path = edited(write(tmp_path / "a.json", {"a.jpg": CELLS}), as_roboflow)
     summary = filter_cells(path, tmp_path / "out.json", Criteria())

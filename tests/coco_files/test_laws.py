@@ -37,9 +37,7 @@ def test_a_merge_of_one_file_is_that_file(tmp_path_factory, images, order, looke
     kept_ids(root / "a.json", root / "out.json")
     assert data(root / "a.json")["images"] == data(root / "out.json")["images"]
     assert data(root / "a.json")["categories"] == data(root / "out.json")["categories"]
-    assert all(
-        a["attributes"]["source_file"] == "a.json" for a in data(root / "out.json")["annotations"]
-    )
+    assert all(a["attributes"]["source_file"] == "a.json" for a in data(root / "out.json")["annotations"])
 
 
 @given(one=sets(), two=sets(), three=sets(), looked_for=st.tuples(annotated, annotated, annotated))

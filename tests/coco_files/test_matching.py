@@ -61,7 +61,9 @@ def test_points_by_their_distance():
 def test_what_is_drawn_again_and_again_is_refused(monkeypatch):
     monkeypatch.setattr(matching, "_MOST_PAIRS", 1000)
     heap = [Cell("RBC", box(0, 0))] * 40
-    with pytest.raises(DataError, match=r"a\.jpg: its cells lie on top of each other in more than 1,000 pairs"):
+    with pytest.raises(
+        DataError, match=r"a\.jpg: its cells lie on top of each other in more than 1,000 pairs"
+    ):
         overlaps(heap, heap, 0.5, "a.jpg")
     assert len(overlaps(heap[:30], heap[:30], 0.5, "a.jpg")) == 900
 
@@ -111,10 +113,11 @@ def test_a_large_tangle_is_matched_by_falling_score(monkeypatch):
 def test_the_assignment_is_the_greatest_of_all(seed):
     rng = np.random.default_rng(seed)
     rows = int(rng.integers(1, 5))
-    weight = rng.integers(0, 2**int(rng.integers(1, 48)), (rows, int(rng.integers(rows, 6))))
+    weight = rng.integers(0, 2 ** int(rng.integers(1, 48)), (rows, int(rng.integers(rows, 6))))
     assigned = matching._assign(weight)
     assert len(assigned) == rows == len({column for _, column in assigned})
     greatest = max(
-        sum(int(weight[pair]) for pair in enumerate(order)) for order in permutations(range(weight.shape[1]), rows)
+        sum(int(weight[pair]) for pair in enumerate(order))
+        for order in permutations(range(weight.shape[1]), rows)
     )
     assert sum(int(weight[pair]) for pair in assigned) == greatest

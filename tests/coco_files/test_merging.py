@@ -1,4 +1,4 @@
-"""Merging: images by name, categories by name, every cell with where it is from, ids that do not change unasked."""
+"""Merging: images and categories by name, cells with where they are from, ids that stay where they can."""
 
 import json
 
@@ -36,7 +36,11 @@ def test_images_of_one_name_become_one(two, tmp_path):
         ("RBC", "anna.json"), ("WBC", "anna.json"), ("RBC", "ben.json"), ("PLT", "ben.json"),
     ]  # fmt: skip
     assert images["a.jpg"].cells[1].attributes["note"] == "large"
-    assert summary.counts["images_in_several_files"] == 1 and summary.by_category == {"RBC": 2, "WBC": 1, "PLT": 2}
+    assert summary.counts["images_in_several_files"] == 1 and summary.by_category == {
+        "RBC": 2,
+        "WBC": 1,
+        "PLT": 2,
+    }
     assert [row["name"] for row in data(tmp_path / "out.json")["categories"]] == ["RBC", "WBC", "PLT"]
     assert summary.tables["files"] == (
         {"file": "anna.json", "images": 1, "cells": 2},
@@ -63,7 +67,12 @@ def test_a_file_without_annotations_says_nothing_of_what_was_looked_for(tmp_path
 
 def test_the_order_of_the_categories_can_be_stated(two, tmp_path):
     summary = merge(two, tmp_path / "out.json", categories=["PLT", "blast"])
-    assert [row["name"] for row in data(tmp_path / "out.json")["categories"]] == ["PLT", "blast", "RBC", "WBC"]
+    assert [row["name"] for row in data(tmp_path / "out.json")["categories"]] == [
+        "PLT",
+        "blast",
+        "RBC",
+        "WBC",
+    ]
     (note,) = [f.what for f in summary.findings if "blast" in f.what]
     assert "in no file" in note and "did you mean 'PLT'" not in note
     assert ("note", "anna.json") in kinds(summary)
@@ -91,8 +100,8 @@ def test_near_duplicates_are_counted_and_kept_or_left_out(two, tmp_path):
     kept = merge(two, tmp_path / "out.json")
     assert (kept.counts["near_duplicates"], kept.counts["cells"]) == (1, 5)
     (found,) = [f for f in kept.findings if f.kind == "duplicate"]
-    assert found.file == "ben.json" and "1 cells nearly are cells of anna.json" in found.what
-    assert found.what.endswith("kept")
+    assert found.file == "ben.json" and "the same cells as in anna.json" in found.what
+    assert found.what.endswith("more): 1; kept")
     first = merge(two, tmp_path / "out.json", duplicates="first")
     assert (first.counts["near_duplicates"], first.counts["cells"]) == (1, 4)
     assert [c.attributes["source_file"] for c in read(tmp_path / "out.json")["a.jpg"].cells] == [
@@ -122,10 +131,16 @@ def test_ids_stay_where_they_can(tmp_path):
     summary = merge([tmp_path / f"{name}.json" for name in "abc"], tmp_path / "out.json")
     out = data(tmp_path / "out.json")
     assert [image["id"] for image in out["images"]] == [1, 70, 71]
-    assert [(e["id"], e["image_id"]) for e in out["annotations"]] == [(1, 1), (2, 1), (701, 70), (702, 70), (703, 71)]
-    told = [f.what for f in summary.findings if "new ids" in f.what]
-    assert [f.file for f in summary.findings if "new ids" in f.what] == ["c.json", "c.json"]
-    assert "1 of its 1 images have new ids, 71 to 71" in told[0] and "703 to 703" in told[1]
+    assert [(e["id"], e["image_id"]) for e in out["annotations"]] == [
+        (1, 1),
+        (2, 1),
+        (701, 70),
+        (702, 70),
+        (703, 71),
+    ]
+    told = [f.what for f in summary.findings if f.what.startswith("new ids")]
+    assert [f.file for f in summary.findings if f.what.startswith("new ids")] == ["c.json", "c.json"]
+    assert "new ids for 1 of 1 images, 71 to 71" in told[0] and "703 to 703" in told[1]
 
 
 def test_another_size_is_left_out_and_a_problem(two, tmp_path):
@@ -160,7 +175,7 @@ def test_image_records_are_united(two, tmp_path):
     assert {key: image[key] for key in ("smear", "source", "size", "annotated")} == {
         "smear": "s1", "source": "x/a.jpg", "size": "big", "annotated": True,
     }  # fmt: skip
-    assert any("smear of 1 images" in f.what and "first file's are kept" in f.what for f in summary.findings)
+    assert any("(smear: 1)" in f.what and "first file are kept" in f.what for f in summary.findings)
 
 
 def test_an_image_listed_twice_in_a_file_is_one(tmp_path):
@@ -202,7 +217,9 @@ def test_what_cannot_be_merged(two, tmp_path):
     (tmp_path / "text.json").write_text("words")
     with pytest.raises(OutputError, match="is no JSON file"):
         merge(two, tmp_path / "text.json")
-    (tmp_path / "results.json").write_text(json.dumps([{"image_id": 1, "category_id": 1, "bbox": [], "score": 1}]))
+    (tmp_path / "results.json").write_text(
+        json.dumps([{"image_id": 1, "category_id": 1, "bbox": [], "score": 1}])
+    )
     with pytest.raises(DataError, match=r"results\.json: is a list of detection results"):
         merge([two[0], tmp_path / "results.json"], tmp_path / "out.json")
     assert not (tmp_path / "out.json").exists()

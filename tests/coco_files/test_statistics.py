@@ -43,14 +43,15 @@ def test_counts(files):
 
 def test_measures(files):
     """Areas 4, 16, 36, 64 px: the box of 8100 px is not one of them."""
-    rbc, wbc, plt = stats(files).tables["categories"]
+    tables = stats(files).tables
+    rbc, wbc, plt = ({**a, **b} for a, b in zip(tables["categories"], tables["areas"], strict=True))
     assert (rbc["cells"], rbc["images with it"], rbc["looked for in"]) == (5, 2, 3)
     assert (rbc["median an image"], rbc["most in an image"]) == (1, 4)
     assert rbc["measured on"] == "outlines"
-    assert (rbc["area 5 %"], rbc["area median"], rbc["area 95 %"]) == pytest.approx((5.8, 26, 59.8))
-    assert rbc["diameter median"] == pytest.approx((4 + 6) / math.sqrt(math.pi))
-    assert (wbc["measured on"], wbc["area median"], wbc["looked for in"]) == ("boxes", 9, 4)
-    assert (plt["measured on"], plt["area median"], plt["diameter median"]) == ("nothing", None, None)
+    assert (rbc["5 %"], rbc["median"], rbc["95 %"]) == pytest.approx((5.8, 26, 59.8))
+    assert rbc["median diameter"] == pytest.approx((4 + 6) / math.sqrt(math.pi))
+    assert (wbc["measured on"], wbc["median"], wbc["looked for in"]) == ("boxes", 9, 4)
+    assert (plt["measured on"], plt["median"], plt["median diameter"]) == ("nothing", None, None)
     assert (plt["images with it"], plt["looked for in"], plt["median an image"], plt["most in an image"]) == (
         1, 0, None, 0,
     )  # fmt: skip

@@ -426,3 +426,285 @@ def test_it_is_recognised(tmp_path):
     assert recognise(path) == "coco"
     for head in (b'[{"annotations": []}]', b'{"shapes": []}', b""):
         assert not coco.sniff(path, head)
+
+
+# ---------------------------------------------------------------- dialects
+
+
+def save(path, images=None, annotations=(), categories=None, **further):
+    value = {
+        "images": images or [{"id": 1, "file_name": "a.jpg", "width": 100, "height": 80}],
+        "annotations": list(annotations),
+        "categories": categories or [{"id": 1, "name": "WBC"}, {"id": 2, "name": "RBC"}],
+    }
+    path.write_text(json.dumps({**value, **further}))
+    return path
+
+
+RING = [10, 10, 50, 10, 50, 40, 10, 40]
+RUNS = {"size": [80, 100], "counts": [810, *[30, 50] * 39, 30, 4040]}
+
+
+def test_cvat(tmp_path):
+    """Every mask is a crowd there; a turned box is stated unturned; all have occluded, rotation, track_id."""
+    base = {"image_id": 1, "category_id": 1, "iscrowd": 0, "area": 1.0}
+    told = {"occluded": False, "rotation": 0.0}
+    path = save(
+        tmp_path / "instances_default.json",
+        [
+            {"id": 1, "width": 100, "height": 80, "file_name": "a.jpg", "license": 0, "flickr_url": "",
+             "coco_url": "", "date_captured": 0},
+            {"id": 2, "width": 0, "height": 0, "file_name": "b.jpg", "license": 0, "date_captured": 0},
+        ],
+        [
+            {**base, "id": 1, "segmentation": [RING], "bbox": [10, 10, 40, 30],
+             "attributes": {**told, "track_id": 4, "keyframe": True}},
+            {**base, "id": 2, "segmentation": RUNS, "bbox": [10, 10, 40, 30], "iscrowd": 1,
+             "attributes": told},
+            {**base, "id": 3, "segmentation": [], "bbox": [40, 20, 20, 10],
+             "attributes": {**told, "rotation": 90.0}},
+            {**base, "id": 4, "segmentation": [], "bbox": [40, 20, 20, 10],
+             "attributes": {**told, "rotation": 30.0}},
+            {**base, "id": 5, "segmentation": RUNS, "bbox": [10, 10, 40, 30], "iscrowd": 1},
+        ],
+        [{"id": 1, "name": "WBC", "supercategory": ""}, {"id": 2, "name": "RBC", "supercategory": ""}],
+        info={"contributor": "", "date_created": "", "year": ""},
+        licenses=[{"name": "", "id": 0, "url": ""}],
+    )  # fmt: skip
+    (image, second), findings = read(path)
+    polygon, mask, upright, turned = image.cells
+    assert polygon.attributes == {**told, "track_id": 4, "keyframe": True}
+    assert mask.shape.equals(RECTANGLE) and mask.outline == "drawn"
+    assert upright.outline == "box" and upright.bounds == pytest.approx((45, 15, 55, 35))
+    assert turned.outline == "drawn" and turned.area == pytest.approx(200)
+    corners = shapely.get_coordinates(turned.shape)
+    right = corners[corners[:, 0].argmax()]  # the upper right corner (60, 20), turned with the clock
+    cos, sin = math.cos(math.pi / 6), math.sin(math.pi / 6)
+    assert right == pytest.approx([50 + 10 * cos + 5 * sin, 25 + 10 * sin - 5 * cos])
+    assert "rotation" not in turned.attributes and turned.attributes["occluded"] is False
+    assert image.annotated == {"WBC", "RBC"} and second.size is None
+    assert [(f.kind, f.id) for f in findings] == [
+        ("note", ""), ("invalid", "annotation 5"), ("damaged", "image 2"),
+    ]  # fmt: skip
+    assert "as CVAT does with every mask: 1;" in findings[0].what
+    assert "crowd" in findings[1].what
+
+
+def test_a_turned_box_is_turned_once(tmp_path):
+    """What smearprep writes has an `outline`, and its box is the box."""
+    told = {"rotation": 30.0, "occluded": False}
+    (cell,), _ = read_one(tmp_path / "a.json", attributes=told, outline="box")
+    assert cell.outline == "box" and cell.bounds == (10, 10, 50, 40) and cell.attributes == told
+    for rotation in (None, "30", True, 0, 360):
+        (cell,), _ = read_one(tmp_path / "a.json", attributes={"rotation": rotation})
+        assert cell.bounds == (10, 10, 50, 40)
+
+
+@pytest.mark.parametrize(
+    ("stated", "name"),
+    [
+        ("images/0a1b2c3d-a.jpg", "images/0a1b2c3d-a.jpg"),
+        ("images\\1/0a1b2c3d-a.jpg", "images\\1/0a1b2c3d-a.jpg"),
+        ("..\\..\\label-studio\\label-studio\\media\\upload\\4\\0a1b2c3d-a.jpg", "0a1b2c3d-a.jpg"),
+        ("../../label-studio/data/media/upload/4/0a1b2c3d-a.jpg", "0a1b2c3d-a.jpg"),
+        ("/data/upload/4/0a1b2c3d-a.jpg", "0a1b2c3d-a.jpg"),
+        ("/data/local-files/?d=smears/1/a.jpg", "a.jpg"),
+        ("/data/local-files/?d=a.jpg", "a.jpg"),
+        ("https://label.example/data/upload/4/a.jpg?token=x/y", "a.jpg"),
+        ("s3://bucket/smears/a.jpg", "a.jpg"),
+    ],
+)
+def test_names_of_label_studio(tmp_path, stated, name):
+    path = save(tmp_path / "result.json", [{"id": 0, "file_name": stated, "width": 100, "height": 80}])
+    (image,), findings = read(path)
+    assert image.file_name == name and not findings
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        "../media/upload.jpg",
+        "../../upload/1/a.jpg",
+        "https://",
+        "/data/local-files/?d=..",
+        "x/media/upload/..",
+    ],
+)
+def test_other_names_that_lead_out_are_left_out(tmp_path, stated):
+    path = save(tmp_path / "result.json", [{"id": 0, "file_name": stated, "width": 100, "height": 80}])
+    images, (finding,) = read(path)
+    assert not images and finding.kind == "missing_image"
+
+
+def test_label_studio(tmp_path):
+    """Ids from 0, one record an annotator, and who it was beside the attributes."""
+    images = [{"id": n, "file_name": "images/0a1b2c3d-a.jpg", "width": 100, "height": 80} for n in (0, 1)]
+    entry = {
+        "category_id": 0,
+        "segmentation": [RING],
+        "bbox": [10, 10, 40, 30],
+        "ignore": 0,
+        "iscrowd": 0,
+        "area": 1,
+    }
+    annotations = [{**entry, "id": n, "image_id": n, "annotator": f"{n}@lab"} for n in (0, 1)]
+    categories = [{"id": 0, "name": "WBC"}, {"id": 1, "name": "RBC"}]
+    read_images, findings = read(save(tmp_path / "result.json", images, annotations, categories))
+    assert [[c.attributes for c in image.cells] for image in read_images] == [
+        [{"annotator": "0@lab"}], [{"annotator": "1@lab"}],
+    ]  # fmt: skip
+    assert not findings and read_images[0].annotated == {"WBC", "RBC"}
+
+
+def test_a_category_0_that_is_real(tmp_path):
+    """It is in use, or nothing stands under it."""
+    above = {"id": 0, "name": "cells", "supercategory": "none"}
+    below = {"id": 1, "name": "WBC", "supercategory": "cells"}
+    entry = {"id": 1, "image_id": 1, "category_id": 0, "bbox": [1, 1, 5, 5]}
+    for annotations, categories, found in (
+        ([], [above, below], {"WBC"}),
+        ([entry], [above, below], {"WBC", "cells"}),
+        ([], [above, {**below, "supercategory": "none"}], {"WBC", "cells"}),
+        ([], [{**above, "supercategory": "cells"}, {**below, "supercategory": "x"}], {"WBC", "cells"}),
+    ):
+        (image,), findings = read(save(tmp_path / "a.json", None, annotations, categories))
+        assert image.annotated == found and not findings
+
+
+def test_ids_as_text_in_one_place_and_as_number_in_another(tmp_path):
+    images = [
+        {"id": "1", "file_name": "a.jpg"},
+        {"id": 2.0, "file_name": "b.jpg", "not_exhaustive_category_ids": [7]},
+    ]
+    entry = {"bbox": [1, 1, 5, 5]}
+    annotations = [
+        {**entry, "id": "x", "image_id": 1, "category_id": "7"},
+        {**entry, "id": 2.0, "image_id": "2", "category_id": 7.0},
+        {**entry, "id": 3, "image_id": 2, "category_id": 7.5},
+        {**entry, "id": 4, "image_id": True, "category_id": 7},
+        {**entry, "id": 5, "image_id": "1.0", "category_id": 7},
+    ]
+    path = save(
+        tmp_path / "a.json", images, annotations, [{"id": 7, "name": "WBC"}, {"id": True, "name": "RBC"}]
+    )
+    (a, b), findings = read(path)
+    assert [len(image.cells) for image in (a, b)] == [1, 1] and b.annotated == frozenset()
+    assert [(f.kind, f.id) for f in findings] == [
+        ("invalid", "category at position 1"),
+        ("missing_image", "annotation 4"),
+        ("missing_image", "annotation 5"),
+        ("unknown_label", "annotation 3"),
+    ]
+
+
+def test_ids_that_are_both_text_and_number_stay_apart(tmp_path):
+    images = [{"id": "1", "file_name": "a.jpg"}, {"id": 1, "file_name": "b.jpg"}]
+    annotations = [
+        {"id": n, "image_id": id_, "category_id": 1, "bbox": [1, 1, 5, 5]}
+        for n, id_ in enumerate(["1", 1, 1])
+    ]
+    (a, b), findings = read(save(tmp_path / "a.json", images, annotations))
+    assert (len(a.cells), len(b.cells)) == (1, 2) and not findings
+
+
+@pytest.mark.parametrize("segmentation", [[], [[]], [[], []], {}, None])
+def test_no_outline_but_a_box(tmp_path, segmentation):
+    (cell,), findings = read_one(tmp_path / "a.json", segmentation=segmentation)
+    assert cell.outline == "box" and cell.bounds == (10, 10, 50, 40) and not findings
+
+
+def test_skeletons_are_boxes(tmp_path):
+    (cell,), _ = read_one(tmp_path / "a.json", keypoints=[1, 1, 2, 5, 5, 1, 0, 0, 0], num_keypoints=2)
+    assert cell.outline == "box"
+
+
+@pytest.mark.parametrize("text", ['[{"image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4], "score": 0.9}]'])
+def test_a_list_of_results_says_what_to_do(tmp_path, text):
+    path = tmp_path / "results.json"
+    path.write_text(text)
+    assert recognise(path) == "coco"
+    with pytest.raises(DataError, match=r"list of detection results.*as `annotations` of the COCO file"):
+        read(path)
+    whole = save(tmp_path / "whole.json", None, [{"id": 1, **json.loads(text)[0]}])
+    (image,), _ = read(whole)
+    assert image.cells[0].attributes == {"score": 0.9} and image.cells[0].label == "RBC"
+
+
+def test_annotations_that_are_no_list(tmp_path):
+    path = save(tmp_path / "a.json", annotations={"1": {}})
+    path.write_text(path.read_text().replace('["1"]', "{}"))
+    (image,), (finding,) = read(path)
+    assert image.annotated == frozenset() and finding.kind == "invalid" and "no list" in finding.what
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"bbox": [1e308, 1, 1e308, 5]}, "invalid"),
+        ({"bbox": [-2e9, 1, 5, 5]}, "invalid"),
+        ({"bbox": [1e9, 1, 1e-9, 5]}, "zero_area"),
+        ({"bbox": [1, 1, 1e-200, 1e-200]}, "zero_area"),
+        ({"bbox": [1, 1, 0, 0], "keypoints": [1e300, 5, 2]}, "zero_area"),
+        ({"segmentation": {"size": [True, 8000], "counts": [0, 8000]}}, "invalid"),
+        ({"segmentation": {"size": [2**31, 2**31], "counts": [0, 2**62]}}, "invalid"),
+    ],
+)
+def test_numbers_beyond_all_images(tmp_path, changes, kind):
+    cells, (finding,) = read_one(tmp_path / "a.json", **changes)
+    assert not cells and finding.kind == kind
+
+
+def test_nesting_that_could_not_be_written_is_dropped(tmp_path):
+    deep = json.loads("[" * 400 + "]" * 400)
+    (cell,), _ = read_one(tmp_path / "a.json", attributes={"deep": deep, "note": [1]}, cell=deep)
+    assert cell.attributes == {"note": [1]}
+    write(tmp_path / "b.json", [cell])
+
+
+# ---------------------------------------------------------------- run lengths of any size
+
+
+@given(mask=masks())
+@settings(deadline=None)
+def test_runs_are_traced_as_masks_are(mask):
+    from smearprep.formats.coco.runs import runs_to_shape
+    from smearprep.geometry import shape_to_counts
+
+    shapes, _ = mask_to_shapes(mask)
+    if shapes:
+        whole = shapes[0] if len(shapes) == 1 else MultiPolygon(shapes)
+        size = mask.shape[::-1]
+        counts = shape_to_counts(whole, size)
+        assert runs_to_shape({"size": list(mask.shape), "counts": counts}, size).equals_exact(whole, 0)
+
+
+def test_the_mask_of_the_largest_image_takes_no_memory():
+    import tracemalloc
+
+    from smearprep.formats.coco.runs import runs_to_shape
+
+    tracemalloc.start()
+    whole = runs_to_shape({"size": [13_000, 13_000], "counts": [0, 13_000**2]}, None)
+    corners = runs_to_shape({"size": [13_000, 13_000], "counts": [0, 1, 13_000**2 - 2, 1]}, None)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert whole.equals(shapely.box(0, 0, 13_000, 13_000)) and corners.area == 2
+    assert peak < 2**20
+
+
+def test_noise_is_no_cell(tmp_path):
+    """Every second pixel of 200 x 200: 20,000 regions."""
+    from smearprep.formats.coco import runs
+    from smearprep.formats.coco.runs import Unusable, runs_to_shape
+
+    rows = ["".join("01"[(x + y) % 2] for y in range(200)) for x in range(200)]
+    flat = np.array([int(bit) for bit in "".join(rows)])
+    edges = np.flatnonzero(np.diff(flat)) + 1
+    counts = np.diff([0, *edges, len(flat)]).tolist()
+    with pytest.raises(Unusable, match="20000 separate regions"):
+        runs_to_shape({"size": [200, 200], "counts": counts}, None)
+    side = int(runs._MOST_LAID_OUT**0.5) + 2
+    scattered = [0, *[1, side] * side]
+    scattered[-1] = side**2 - sum(scattered[:-1])
+    with pytest.raises(Unusable, match="scattered"):
+        runs_to_shape({"size": [side, side], "counts": scattered}, None)

@@ -133,6 +133,7 @@ def test_masks_are_exact(tmp_path_factory: Any, mask: Any, left: int, top: int) 
         ('rle="0" left="0" top="0" width="0" height="0"', "its box needs whole numbers"),
         ('rle="0,99980001" left="0" top="0" width="9999" height="9999"', "too large for a cell"),
         (f'rle="0,{10**18}" left="0" top="0" width="{10**9}" height="{10**9}"', "larger than any image"),
+        (f'rle="0{",1" * 40_401}" left="0" top="0" width="201" height="201"', "more than 5,000 pieces"),
         (f'rle="{"1," * 250_000}1" left="0" top="0" width="500" height="500"', "more than 200,000 runs"),
     ],
 )
@@ -245,16 +246,19 @@ def test_attributes_groups_and_sources(tmp_path: Path) -> None:
         f'<polygon label="PLT" {SQUARE} source="auto"><attribute name="lobes">1</attribute>'
         '<attribute name="made_by">cellpose</attribute></polygon>',
         '<box label="PLT" xtl="1" ytl="1" xbr="2" ybr="2" source="auto"/>',
+        f'<polygon label="PLT" {SQUARE} source="file"><attribute name="score">1</attribute>'
+        '<attribute name="made_by">cellpose</attribute></polygon>',
         meta=meta,
     )
     assert not findings
-    assert [cell.outline for cell in image.cells] == ["drawn", "drawn", "made", "made", "box"]
+    assert [cell.outline for cell in image.cells] == ["drawn", "drawn", "made", "made", "box", "made"]
     assert [dict(cell.attributes) for cell in image.cells] == [
         {"lobes": 3, "smudge": True, "stain": " Giemsa ", "group": 5, "z_order": -2, "occluded": True},
         {"lobes": 2.5, "smudge": "maybe", "stain": "  ", "group": 5, "source": "semi-auto"},
         {"lobes": 1e30, "smudge": False, "stain": " 5 ", "group": "x", "score": 0.75, "made_by": "CVAT"},
         {"lobes": "1", "made_by": "cellpose"},
         {"made_by": "CVAT"},
+        {"score": 1, "made_by": "cellpose", "source": "file"},
     ]
 
 
@@ -446,7 +450,7 @@ def test_parts_are_a_group_in_cvat_and_one_cell_here(tmp_path: Path) -> None:
     path = tmp_path / "a.xml"
     cells = [
         Cell("WBC", TWO),
-        Cell("WBC", TWO, attributes={"group": 4}),
+        Cell("WBC", TWO, attributes={"group": 4, "z_order": 6}),
         Cell("WBC", shapely.box(0, 0, 1, 1), attributes={"group": 4}),
         Cell("WBC", TWO),
     ]
@@ -455,7 +459,12 @@ def test_parts_are_a_group_in_cvat_and_one_cell_here(tmp_path: Path) -> None:
     assert groups == ["5", "5", "4", "4", "4", "7", "7"]
     ((image,), findings) = read(path, path.read_text("utf-8"))
     assert not findings
-    assert [dict(cell.attributes) for cell in image.cells] == [{}, {"group": 4}, {"group": 4}, {}]
+    assert [dict(cell.attributes) for cell in image.cells] == [
+        {},
+        {"group": 4, "z_order": 6},
+        {"group": 4},
+        {},
+    ]
     assert [area(cell.shape) for cell in image.cells] == [16, 16, 1, 16]
 
 

@@ -520,6 +520,11 @@ def test_single_tasks_and_annotations_that_hold_their_task(tmp_path: Path) -> No
         assert (only.file_name, len(only.cells), findings) == ("b.jpg", 1, [])
 
 
+def test_regions_are_called_by_their_ids(tmp_path: Path) -> None:
+    _, findings = read_one(tmp_path / "x.json", result("polygon", "A", 7), result("polygon", "A", ""))
+    assert [f.id for f in findings] == ["region 7 of a.jpg", "region at position 1 of a.jpg"]
+
+
 def test_entries_that_are_no_tasks(tmp_path: Path) -> None:
     found, _ = read(tmp_path / "x.json", [5, task(annotation(polygon())), None])
     assert [labels(one) for one in found] == [["WBC"]]
@@ -557,7 +562,8 @@ def test_what_is_no_export_is_refused(tmp_path: Path, text: str) -> None:
     "head",
     [
         b'{"images": [], "annotations": [{"id": 1}], "categories": []}', b'{"shapes": []}', b"", b"[]",
-        b'"original_width": 5', b'{"type": "FeatureCollection"}', b'{"data": [1], "annotations": []}',
+        b'{"images": [{"original_width": 5}], "annotations": []}', b'"original_width": 5',
+        b'{"type": "FeatureCollection"}', b'{"data": [1], "annotations": []}',
         b'{"a.jpg1": {"filename": "a.jpg", "regions": [], "file_attributes": {}}}',
     ],
 )  # fmt: skip

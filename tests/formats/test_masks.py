@@ -461,6 +461,7 @@ def test_classes_that_do_not_fit_their_instances(a_set: Path) -> None:
     assert [(cell.label, cell.area) for cell in image.cells] == [("WBC", 1200)]
     assert [(f.kind, f.id) for f in findings] == [("damaged", "instance 1"), ("unknown_label", "instance 2")]
     assert "100 px of 'RBC', 1100 px of 'WBC'" in findings[0].what
+    assert "(16 px of 7)" in findings[1].what
 
 
 def test_an_instance_mask_whose_classes_are_lost(a_set: Path) -> None:

@@ -468,8 +468,21 @@ def test_an_image_without_objects(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "head",
     [
+        b'\xef\xbb\xbf {"features": [{"geometry": {}, "type" : "Feature"',
+        b'[{"geometry": {"coordinates": [[[1, 2], [3, 4], [5, 6]]], "type": "Polygon"}, "properties"',
+        b'{"geometries": [], "type": "GeometryCollection"}',
+    ],
+)
+def test_files_are_claimed_by_what_comes_first(head: bytes) -> None:
+    assert qupath.sniff(Path("a.json"), head)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
         b'{"images": [], "annotations": [], "categories": [{"name": "Feature"}]}', b"",
         b'[{"type": "polygon"}]',
+        b'{"images": [], "annotations": [{"attributes": {"type": "Polygon"}}]}',
         b'{"shapes": [{"shape_type": "polygon"}]}', b'"type": "Feature"', b'[{"type": "polygonlabels"}]',
     ],
 )  # fmt: skip

@@ -312,7 +312,7 @@ def test_the_files_of_a_set(tmp_path: Path) -> None:
         "labels/val/b.txt": "1 0.500000000000 0.250000000000 1.000000000000 0.500000000000\n",
         "labels/val/none.txt": "",
         "classes.txt": "PLT\nRBC\nWBC\n",
-        "data.yaml": "path: .\ntrain: images/train\nval: images/val\nnames:\n  0: PLT\n  1: RBC\n  2: WBC\n",
+        "data.yaml": "train: images/train\nval: images/val\nnames:\n  0: PLT\n  1: RBC\n  2: WBC\n",
     }
 
 

@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import numpy as np
 import orjson
-import shapely
 from shapely import affinity
 from shapely.geometry import MultiPolygon, Point, Polygon
 

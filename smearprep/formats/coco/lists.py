@@ -129,7 +129,7 @@ def annotation_entries(data: Mapping[str, Any], log: Log) -> list[Any]:
         return []
     masks = sum(map(is_cvat_mask, entries))
     if masks:
-        what = f"{masks} masks are marked as crowds, as CVAT does with every mask; read as cells"
+        what = f"masks marked as crowds, as CVAT does with every mask: {masks}; read as cells"
         log.add("note", what)
     return entries
 

@@ -155,11 +155,11 @@ class _Reader:
             kind = self.kinds.get((node.get("label"), name), "")
             told[name] = _typed(text, "number" if name == "score" else kind)
         part = told.pop(PART, None)
-        for name, stated in (("group", node.get("group_id")), ("z_order", node.get("z_order"))):
-            if stated not in (None, "", "0"):
-                number = _typed(stated, "number")
-                if str(number) != str(part):  # the parts of a cell are a group only for the eye
-                    told.setdefault(name, number)
+        for name, field in (("group", "group_id"), ("z_order", "z_order")):
+            stated = node.get(field)
+            is_of_parts = name == "group" and stated == str(part)  # which are a group only for the eye
+            if stated and stated != "0" and not is_of_parts:
+                told.setdefault(name, _typed(stated, "number"))
         if node.get("occluded") == "1":
             told.setdefault("occluded", True)
         source = node.get("source") or "manual"
@@ -168,6 +168,8 @@ class _Reader:
             return told, "made"
         if source != "manual":
             told.setdefault("source", source)
+        if "made_by" in told and "score" in told:
+            return told, "made"  # CVAT calls all that was uploaded to it "file"
         if told.get("outline") == "component":
             del told["outline"]
             return told, "component"

@@ -13,7 +13,7 @@ import shapely
 from shapely.geometry import MultiPolygon, Point, Polygon
 
 from smearprep.findings import Kind
-from smearprep.geometry import FloatArray, mask_to_shapes
+from smearprep.geometry import FloatArray, Mask, mask_to_shapes
 from smearprep.images import MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 Ring = list[tuple[float, float]]
 
 _FARTHEST = 1e9  # px
-_MOST_RUNS = 200_000  # of one mask: far more than any cell has, and still traced in seconds
+_MOST_RUNS = 200_000  # of one mask
+_MOST_REGIONS = 5_000  # of one mask, all traced in seconds: more is noise
 _MOST_PIXELS = MAX_PIXELS // 4  # of one mask's box: tracing it takes ten bytes a pixel
 _CORNERS = 128  # of an ellipse: 0.04 % of its area are lost
 _WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
@@ -144,9 +145,20 @@ def mask(node: Element) -> Polygon | MultiPolygon:
         raise Unusable("invalid", f"its mask fills {width}x{last - first} px: too large for a cell")
     edges = np.clip(np.concatenate([[0], ends]), first * width, last * width)
     flat = np.repeat(np.arange(len(ends)) % 2 == 1, np.diff(edges))
-    shapes, _ = mask_to_shapes(flat.reshape(last - first, width))
+    pixels = flat.reshape(last - first, width)
+    if len(covered) > _MOST_REGIONS and _regions(pixels) > _MOST_REGIONS:
+        raise Unusable(
+            "invalid", f"its mask falls into more than {_MOST_REGIONS:,} pieces: too many for a cell"
+        )
+    shapes, _ = mask_to_shapes(pixels)
     moved = [shapely.transform(shape, lambda xy: xy + (left, top + first)) for shape in shapes]
     return moved[0] if len(moved) == 1 else MultiPolygon(moved)
+
+
+def _regions(pixels: Mask) -> int:
+    import cv2
+
+    return cv2.connectedComponents(pixels.view(np.uint8), connectivity=4)[0] - 1
 
 
 def _runs(text: str, pixels: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

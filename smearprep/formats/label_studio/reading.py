@@ -26,10 +26,8 @@ from smearprep.images import SUFFIXES
 from smearprep.jsonfiles import read_json
 from smearprep.records import ImageCells
 
-_OWN_KEY = re.compile(
-    rb'"(original_width|original_height|from_name|to_name|completed_by|was_cancelled|total_annotations|'
-    rb'inner_id|annotation_id)"\s*:'
-)
+_OWN_KEY = re.compile(rb'"(from_name|to_name|completed_by|was_cancelled|total_annotations|inner_id)"\s*:')
+_IN_LISTS = re.compile(rb'"(original_width|original_height|annotation_id)"\s*:')
 _DATA = re.compile(rb'"data"\s*:\s*\{')
 _RESULTS = re.compile(rb'"(annotations|predictions|completions)"\s*:\s*\[')
 _SHORT = ("annotation_id", "annotator", "lead_time")  # keys of a short export's (JSON-MIN) tasks
@@ -41,9 +39,11 @@ _HASH = re.compile(r"[0-9a-f]{8}-(?=.)")
 
 def sniff(path: Path, head: bytes) -> bool:
     """True if it is JSON with keys that only Label Studio uses, or with `data` and annotations of a task."""
-    if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] not in (b"[", b"{"):
-        return False
-    return bool(_OWN_KEY.search(head) or (_DATA.search(head) and _RESULTS.search(head)))
+    first = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if first == b"[" and _IN_LISTS.search(head):  # in an object, COCO's images might have them as well
+        return True
+    is_own = _OWN_KEY.search(head) or (_DATA.search(head) and _RESULTS.search(head))
+    return first in (b"[", b"{") and bool(is_own)
 
 
 def read(path: Path, options: ReadOptions, findings: list[Finding]) -> Iterator[ImageCells]:

@@ -73,7 +73,7 @@ def gather(results: Sequence[Any]) -> list[Region]:
     for n, entry in enumerate(results):
         entry = entry if isinstance(entry, dict) else {}
         stated = entry.get("id")
-        id_ = stated if isinstance(stated, str) and stated else f"at position {n}"
+        id_ = str(stated) if isinstance(stated, str | int) and stated != "" else f"at position {n}"
         region = regions.setdefault(id_, Region(id_))
         type_, value = entry.get("type"), entry.get("value")
         type_ = type_.lower() if isinstance(type_, str) else ""

@@ -19,7 +19,7 @@ from smearprep.images import probe
 from smearprep.jsonfiles import read_json
 from smearprep.records import ImageCells
 
-_OWN_KEY = re.compile(rb'"(imagePath|imageData|imageHeight|imageWidth|shape_type)"\s*:')
+_OWN_KEY = re.compile(rb'"(imagePath|imageData|imageHeight|imageWidth|shape_type|mask)"\s*:')
 _SHAPES = re.compile(rb'"shapes"\s*:\s*\[')
 _PAIRS = re.compile(rb'"points"\s*:\s*\[\s*\[')
 

@@ -18,14 +18,16 @@ from shapely.geometry import MultiPolygon, Point, Polygon
 
 from smearprep.findings import Kind
 from smearprep.formats.outlines import Drawn, Ring
-from smearprep.geometry import mask_to_shapes
-from smearprep.images import MAX_PIXELS
+from smearprep.geometry import Mask, mask_to_shapes
 from smearprep.records import Outline
 
 Position = tuple[float, float]
 GroupId = int | float | str
 
 _FARTHEST = 1e9  # px: no outline may reach beyond it
+_MOST_PIXELS = 50_000_000  # of one cell's mask: tracing takes up to 12 bytes a pixel
+_MOST_PIECES = 10_000  # of one cell's mask
+_LONGEST_OUTLINE = 1_000_000  # px
 _NOTHING: Mapping[str, Any] = {}
 _RINGS = frozenset(("oriented_rectangle", "rotation", "quadrilateral"))
 _NO_AREA = frozenset(("line", "linestrip", "points"))
@@ -134,19 +136,36 @@ def _mask(entry: Mapping[str, Any]) -> Polygon | MultiPolygon:
     (ax, ay), (bx, by) = _positions(entry, (2,), "a mask needs two corners")
     # People can drag a mask by parts of a pixel: its corners are whole numbers apart, but may not be whole.
     size = round(abs(ax - bx)) + 1, round(abs(ay - by)) + 1
-    shapes, _ = mask_to_shapes(_pixels(entry.get("mask"), size))
-    if not shapes:
+    mask = _pixels(entry.get("mask"), size) != 0
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
         raise Unusable("zero_area", "its mask has no pixel")
-    corner = round(min(ax, bx)), round(min(ay, by))
-    moved = [shapely.transform(shape, lambda xy: xy + corner) for shape in shapes]
-    return moved[0] if len(moved) == 1 else MultiPolygon(moved)
+    # Some programs store a mask as large as the image for each cell: only what is set is traced.
+    mask = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    if _is_noise(mask):
+        raise Unusable("invalid", "its mask is noise, and its outline would take minutes to trace")
+    shapes, _ = mask_to_shapes(mask)
+    corner = round(min(ax, bx)) + columns[0], round(min(ay, by)) + rows[0]
+    shape = shapes[0] if len(shapes) == 1 else MultiPolygon(shapes)
+    return shapely.transform(shape, lambda xy: xy + corner)
+
+
+def _is_noise(mask: Mask) -> bool:
+    """True for a mask of more pieces, or of a longer outline, than all cells of an image together have."""
+    outline = int(np.count_nonzero(mask[1:] != mask[:-1]) + np.count_nonzero(mask[:, 1:] != mask[:, :-1]))
+    if outline <= 4 * _MOST_PIECES:
+        return False
+    import cv2
+
+    pieces, _ = cv2.connectedComponents(mask.view(np.uint8), connectivity=4)
+    return outline > _LONGEST_OUTLINE or pieces > _MOST_PIECES
 
 
 def _pixels(text: Any, size: tuple[int, int]) -> NDArray[np.generic]:
     """The values of a mask of (width, height) px, (H, W), from a PNG file in base64."""
     from PIL import Image
 
-    if size[0] * size[1] > MAX_PIXELS:
+    if size[0] * size[1] > _MOST_PIXELS:
         raise Unusable("invalid", f"its mask of {size[0]}x{size[1]} px is too large")
     if not isinstance(text, str):
         raise Unusable("invalid", "it is a mask without its picture")

@@ -136,8 +136,9 @@ def _instances(
 def _label(one: Instance, classes: Values, place: Place, file: str, findings: list[Finding]) -> str | None:
     """What a cell is by the classes (n,) of its px: the commonest; None, and a finding, if that is none."""
     found, count = np.unique(classes, return_counts=True)
-    label = place.labels.get(int(found[count.argmax()]))
-    told = ", ".join(f"{n} px of {place.labels.get(k, k)!r}" for k, n in zip(found, count, strict=True))
+    numbers = found.tolist()
+    label = place.labels.get(numbers[count.argmax()])
+    told = ", ".join(f"{n} px of {place.labels.get(k, k)!r}" for k, n in zip(numbers, count, strict=True))
     if label is None:
         what = f"the class mask gives it no class of {LABELS} ({told[:200]}); left out"
         findings.append(Finding("unknown_label", what, file, f"instance {one.value}"))

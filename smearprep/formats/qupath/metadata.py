@@ -8,6 +8,7 @@ import orjson
 
 OUTLINE_KEY = "smearprep outline"
 """Says how the shape of an object is known, where it was not drawn."""
+_FIRST = tuple('"[{-0123456789tfn')  # of a JSON value
 
 
 def value_to_text(value: Any) -> str:
@@ -19,6 +20,8 @@ def value_to_text(value: Any) -> str:
 
 def text_to_value(text: str) -> Any:
     """The inverse of `value_to_text`. What is no JSON as we write it ("1e5", " 7") stays a text."""
+    if not text.startswith(_FIRST):  # most texts are no JSON
+        return text
     try:
         value = orjson.loads(text)
         return value if orjson.dumps(value).decode("utf-8") == text else text

@@ -188,11 +188,15 @@ def _rings(coordinates: Any) -> list[list[Any]]:
 
 
 def _flat(ring: Any) -> Any:
+    """A ring of pairs; what is no ring at all has no vertex."""
     if not isinstance(ring, list):
         return ()
-    if any(isinstance(vertex, list) and len(vertex) > 2 for vertex in ring):
-        return [vertex[:2] if isinstance(vertex, list) else vertex for vertex in ring]
-    return ring
+    try:
+        if {2}.issuperset(map(len, ring)):
+            return ring
+    except TypeError:  # a vertex that is a number
+        return ring
+    return [vertex[:2] if isinstance(vertex, list) else vertex for vertex in ring]
 
 
 def _as_it_stands(polygons: Sequence[Sequence[Any]]) -> Polygon | MultiPolygon | None:

@@ -15,15 +15,16 @@ from smearprep.formats.reading import ReadOptions, image_name, image_size
 from smearprep.jsonfiles import read_json
 from smearprep.records import ImageCells
 
-_TYPE = re.compile(
-    rb'"type"\s*:\s*"(FeatureCollection|Feature|GeometryCollection|(Multi)?(Polygon|Point|LineString))"'
-)
+_OBJECTS = re.compile(rb'"type"\s*:\s*"Feature(Collection)?"')
+_GEOMETRY = re.compile(rb'"type"\s*:\s*"(GeometryCollection|(Multi)?(Polygon|Point|LineString))"')
+_PLACES = re.compile(rb'"(coordinates|geometries)"\s*:')
 
 
 def sniff(path: Path, head: bytes) -> bool:
-    """True if it is JSON with a type that only GeoJSON has."""
-    is_json = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
-    return is_json and _TYPE.search(head) is not None
+    """True if it is JSON with a Feature, or with a geometry as GeoJSON has it."""
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] not in (b"{", b"["):
+        return False
+    return bool(_OBJECTS.search(head) or (_GEOMETRY.search(head) and _PLACES.search(head)))
 
 
 def read(path: Path, options: ReadOptions, findings: list[Finding]) -> Iterator[ImageCells]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 from shapely.geometry import MultiPolygon, Point, Polygon
 
@@ -40,17 +41,22 @@ def image_to_geojson(image: ImageCells) -> bytes:
         told |= {"width": image.size[0], "height": image.size[1]}
     told["annotated"] = sorted(image.annotated)
     head = b'{"type":"FeatureCollection",\n"image":' + orjson.dumps(told) + b',\n"features":[\n'
-    features = (orjson.dumps(_feature(cell, n, image.file_name)) for n, cell in enumerate(image.cells))
+    colours = {label: _colour(label) for label in {cell.label for cell in image.cells}}
+    features = (
+        orjson.dumps(_feature(cell, colours[cell.label], f"{n} {image.file_name}"))
+        for n, cell in enumerate(image.cells)
+    )
     return head + b",\n".join(features) + b"\n]}\n"
 
 
-def _feature(cell: Cell, index: int, file_name: str) -> dict[str, Any]:
-    digest = hashlib.sha256(f"{index} {file_name}".encode()).digest()
+def _feature(cell: Cell, colour: list[int], unique: str) -> dict[str, Any]:
+    """A cell as a Feature; its id is made from a text that no other cell has."""
+    digest = hashlib.sha256(unique.encode()).digest()
     properties: dict[str, Any] = {"objectType": "annotation"}
     attributes = dict(cell.attributes)
     if isinstance(attributes.get("name"), str):
         properties["name"] = attributes.pop("name")
-    properties["classification"] = {"name": cell.label, "color": _colour(cell.label)}
+    properties["classification"] = {"name": cell.label, "color": colour}
     if _are_measurements(attributes.get("measurements")):
         properties["measurements"] = attributes.pop("measurements")
     metadata = {key: value_to_text(value) for key, value in attributes.items()}
@@ -94,7 +100,10 @@ def _closed_rings(polygon: Polygon) -> list[list[list[int | float]]]:
 
 
 def _ring(xy: FloatArray) -> list[list[int | float]]:
-    return [[_number(x), _number(y)] for x, y in xy.tolist()]
+    vertices: list[list[int | float]] = xy.tolist()
+    if not (xy == np.rint(xy)).any():
+        return vertices
+    return [[_number(x), _number(y)] for x, y in vertices]
 
 
 def _number(value: float) -> int | float:

@@ -123,7 +123,7 @@ def _data_yaml(names: Sequence[str], splits: set[str]) -> bytes:
 
     places = {split: f"images/{split}" for split in _SPLITS if split in splits}
     train = next(iter(places.values()), "images")  # they want both of these two, whatever there is
-    told = {"path": ".", "train": train, "val": train, **places, "names": dict(enumerate(names))}
+    told = {"train": train, "val": train, **places, "names": dict(enumerate(names))}
     plain = all(map(str.isprintable, names))  # else escaped: YAML has line breaks beyond that of ASCII
     text: str = yaml.safe_dump(told, allow_unicode=plain, sort_keys=False, width=1 << 30)
     return text.encode()
