@@ -24,8 +24,8 @@ from smearprep.jsonfiles import read_json
 from smearprep.records import ImageCells
 
 NAMES: tuple[str, ...] = (
-    "do_unet", "labelme", "via", "label_studio", "qupath", "coco", "cvat", "voc", "imagescope", "asap", "yolo",
-    "xyc", "masks",
+    "do_unet", "labelme", "via", "label_studio", "qupath", "coco", "cvat", "voc", "imagescope", "asap",
+    "yolo", "xyc", "masks",
 )  # fmt: skip
 """All formats that are read, in the order in which they are tried."""
 SUFFIXES = frozenset({".json", ".geojson", ".xml", ".csv", ".txt", ".xyc"})

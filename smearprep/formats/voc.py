@@ -37,7 +37,7 @@ TITLE = "Pascal VOC (XML with <annotation> and <bndbox>)"
 HOLDS: frozenset[Holds] = frozenset({"boxes"})
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _FLAGS = ("truncated", "difficult", "occluded")
-_ROOT = re.compile(rb"<annotation[\s>]")
+_ROOT = re.compile(rb"^(?:\xef\xbb\xbf)?\s*(?:<[?!][^>]*>\s*)*<annotation[\s>]")
 _FARTHEST = 1e9  # px: no image reaches there
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, section 2.2
 

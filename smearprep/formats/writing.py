@@ -20,7 +20,7 @@ from smearprep.findings import Finding
 from smearprep.formats.reading import stays_inside
 from smearprep.geometry import FloatArray, has_holes, rings, shape_to_counts
 from smearprep.images import write_atomic
-from smearprep.records import Cell, ImageCells
+from smearprep.records import Cell, ImageCells, Shape
 
 Holes = Literal["slit", "fill", "leave_out"]
 Parts = Literal["bridge", "split", "largest", "leave_out"]
@@ -325,20 +325,34 @@ def coco_place(cell: Cell, size: tuple[int, int]) -> tuple[Any, float, list[floa
         And x, y, width, height of its box in px.
     """
     shape = cell.shape
-    x0, y0, x1, y1 = shape.bounds
-    box = [x0, y0, x1 - x0, y1 - y0]
     if isinstance(shape, Point) or cell.outline == "box":
-        return [], float(shape.area), box
-    parts = shape.geoms if isinstance(shape, MultiPolygon) else (shape,)
-    outer = [Polygon(part.exterior) for part in parts]
-    counts = shape_to_counts(shape, size) if has_holes(shape) else []
-    if len(counts) > 1:
-        from pycocotools import mask
+        return [], float(shape.area), _box(shape)
+    return run_lengths(shape, size) if has_holes(shape) else outer_rings(shape)
 
-        runs: Any = {"size": [size[1], size[0]], "counts": counts}
-        encoded: Any = mask.frPyObjects(runs, size[1], size[0])
-        told = {**encoded, "counts": encoded["counts"].decode("ascii")}
-        return told, float(sum(counts[1::2])), mask.toBbox(encoded).tolist()
-    # A sliver with a hole may hold no pixel's centre: its outer rings say more than an empty mask.
-    open_rings = [shapely.get_coordinates(part.exterior)[:-1].ravel().tolist() for part in outer]
-    return open_rings, float(sum(part.area for part in outer)), box
+
+def run_lengths(shape: Polygon | MultiPolygon, size: tuple[int, int]) -> tuple[Any, float, list[float]]:
+    """Compressed run lengths of a shape, and the area and box (xywh) of its pixels.
+
+    A sliver that holds no pixel's centre gives its outer rings: they say more than an empty mask.
+    """
+    from pycocotools import mask
+
+    width, height = size
+    counts = shape_to_counts(shape, size)
+    if len(counts) == 1:
+        return outer_rings(shape)
+    encoded: Any = mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)  # type: ignore[call-overload]
+    told = {"size": [height, width], "counts": encoded["counts"].decode("ascii")}
+    return told, float(sum(counts[1::2])), mask.toBbox(encoded).tolist()
+
+
+def outer_rings(shape: Polygon | MultiPolygon) -> tuple[Any, float, list[float]]:
+    """The open outer rings of a shape as x, y, x, y, ..., and their area and box (xywh)."""
+    parts = shape.geoms if isinstance(shape, MultiPolygon) else (shape,)
+    outer = [shapely.get_coordinates(part.exterior)[:-1].ravel().tolist() for part in parts]
+    return outer, float(sum(Polygon(part.exterior).area for part in parts)), _box(shape)
+
+
+def _box(shape: Shape) -> list[float]:
+    x0, y0, x1, y1 = shape.bounds
+    return [x0, y0, x1 - x0, y1 - y0]

@@ -14,7 +14,7 @@ from smearprep.leaks import NEAR, AuditedImage, Overlap, audit, union_area
 from smearprep.windows import Window
 from tests.laws.strategies import LAW
 
-_EXTENT = 24
+_EXTENT = 30
 WINDOWS = st.tuples(*[st.integers(-4, 15)] * 2, *[st.integers(1, 9)] * 2)
 SUBSETS = ("train", "val", "test")
 

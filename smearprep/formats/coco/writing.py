@@ -13,10 +13,9 @@ import numpy as np
 import orjson
 import shapely
 from numpy.typing import NDArray
-from shapely.geometry import MultiPolygon, Polygon
 
 from smearprep.errors import OutputError, RecipeError
-from smearprep.geometry import shape_to_counts
+from smearprep.formats.writing import run_lengths
 from smearprep.images import is_file, read_bytes, refuse_special
 from smearprep.records import ImageCells, Shape
 
@@ -305,7 +304,7 @@ def _places(
     boxes, areas = bounds.tolist(), shapely.area(array).tolist()
     segmentations, holed = _open_rings(array)
     for n in np.flatnonzero(holed).tolist():
-        segmentations[n], areas[n], boxes[n] = _run_lengths(array[n], size)
+        segmentations[n], areas[n], boxes[n] = run_lengths(array[n], size)
     if not _WITHOUT_OUTLINE.isdisjoint(outlines):
         for n, outline in enumerate(outlines):
             if outline in _WITHOUT_OUTLINE:
@@ -350,20 +349,3 @@ def _open_rings(shapes: NDArray[np.object_]) -> tuple[list[Any], NDArray[np.bool
         return [[ring] for ring in rings], holed
     first = np.searchsorted(owner, np.arange(len(shapes) + 1)).tolist()
     return [rings[a:b] for a, b in pairwise(first)], holed
-
-
-def _run_lengths(shape: Polygon | MultiPolygon, size: tuple[int, int]) -> tuple[Any, float, list[float]]:
-    """A shape with holes as compressed run lengths, and the area and box of its pixels."""
-    from pycocotools import mask
-
-    width, height = size
-    counts = shape_to_counts(shape, size)
-    if len(counts) == 1:  # a sliver that holds no pixel's centre: its outer rings say more than an empty mask
-        x0, y0, x1, y1 = shape.bounds
-        parts = shape.geoms if isinstance(shape, MultiPolygon) else (shape,)
-        outer = [shapely.get_coordinates(part.exterior)[:-1].ravel().tolist() for part in parts]
-        area = sum(shapely.Polygon(part.exterior).area for part in parts)
-        return outer, area, [x0, y0, x1 - x0, y1 - y0]
-    encoded: Any = mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)  # type: ignore[call-overload]
-    segmentation = {"size": [height, width], "counts": encoded["counts"].decode("ascii")}
-    return segmentation, float(sum(counts[1::2])), mask.toBbox(encoded).tolist()

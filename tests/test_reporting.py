@@ -1,0 +1,457 @@
+"""The report: one page without the network, the same bytes every time, whatever the set is."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from base64 import b64decode, b64encode
+from collections import Counter
+from hashlib import sha256
+from html.parser import HTMLParser
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pytest
+import shapely
+import typer
+from typer.testing import CliRunner
+
+from smearprep.checking import check
+from smearprep.cli import reporting as command
+from smearprep.errors import LayoutError, OutputError, RecipeError, SmearprepError
+from smearprep.findings import Summary
+from smearprep.formats.coco import CocoWriter
+from smearprep.images import decode
+from smearprep.prepare import prepare
+from smearprep.reporting import report
+from smearprep.reporting.looks import look_at
+from smearprep.reporting.numbers import count, evenly
+from smearprep.reporting.reading import read_set
+from smearprep.reporting.svg import shown
+from smearprep.splitting import Split
+from smearprep.synthetic import write_image
+from smearprep.tiling import Tile
+from tests.sets import EVEN, edit_json, folder_recipe, images_of, noise, write_folder
+
+VOID = {"meta", "img", "br", "link", "input"}
+HOSTILE = '<script>alert(1)</script>" onload="x & $a_b$ \x07 ]]> --> {{ 7 * 7 }} url(#p) "'
+
+
+class Page(HTMLParser):
+    """What a browser would take from a page: elements, ids, what it refers to, and the text it shows."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(convert_charrefs=True)
+        self.text = ""
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.source = path.read_text(encoding="utf-8")
+        self.feed(self.source)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "script" not in self.open and "style" not in self.open:
+            self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    def ids(self) -> list[str | None]:
+        return [attributes["id"] for _, attributes in self.tags if "id" in attributes]
+
+
+def sound_page(path: Path) -> Page:
+    """A page on which all that holds for every report has been checked."""
+    page = Page(path)
+    ids = page.ids()
+    assert len(set(ids)) == len(ids)
+    for tag, attributes in page.tags:
+        for key, value in attributes.items():
+            assert not key.startswith("on"), (tag, key)
+            if key in ("src", "href", "xlink:href", "action", "data", "poster", "srcset"):
+                assert value and (value.startswith("data:image/jpeg;base64,") or value[1:] in ids), (tag, value)
+            for target in re.findall(r"url\(([^)]*)\)", value or "") if key not in ("alt", "aria-label") else ():
+                assert target[1:] in ids, (tag, target)
+    assert all(attributes.get("alt") for attributes in page.all("img"))
+    assert all(attributes.get("aria-label") and attributes["role"] == "img" for attributes in page.all("svg"))
+    assert not {tag for tag, _ in page.tags} & {"iframe", "object", "embed", "link", "form", "base", "image"}
+    assert page.all("html") == [{"lang": "en"}] and len(page.all("h1")) == len(page.all("main")) == 1
+    headings = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert all(b - a <= 1 for a, b in zip(headings, headings[1:], strict=False))
+    own = (files("smearprep.reporting") / "report.js").read_text(encoding="utf-8")
+    (script,) = re.findall(r"<script>(.*?)</script>", page.source, re.DOTALL)
+    assert script == own  # the policy lets this one run, and nothing else
+    (policy,) = [a["content"] for a in page.all("meta") if "http-equiv" in a]
+    assert b64encode(sha256(own.encode()).digest()).decode() in str(policy)
+    assert "default-src 'none'" in str(policy)
+    style = (files("smearprep.reporting") / "report.css").read_text(encoding="utf-8")
+    assert page.source.count("<style>") == 1 and style in page.source
+    assert not re.search(r"url\(|@import", style)
+    assert not re.search("#0[0-9ab]0[0-9]0[0-9]", page.source)  # all stand-ins have become the page's colours
+    return page
+
+
+def made(folder: Path, **how: Any) -> tuple[Page, Summary]:
+    summary = report(folder, **how)
+    return sound_page(Path(str(summary.output))), summary
+
+
+# ---------------------------------------------------------------- sets
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A set of 90 windows of six images, enlarged, in three subsets."""
+    root = tmp_path_factory.mktemp("prepared")
+    raw = write_folder(root / "raw")
+    recipe = folder_recipe(tile=Tile((20, 20), (10, 10)), split=EVEN, resize=(40, 40))
+    prepare(recipe, [("folder", raw)], root / "set")
+    return root / "set"
+
+
+@pytest.fixture
+def out(prepared: Path, tmp_path: Path) -> Path:
+    """A copy of the prepared set, to be spoilt."""
+    return shutil.copytree(prepared, tmp_path / "set")
+
+
+def write_set(
+    root: Path,
+    shapes: list[list[tuple[str, shapely.Geometry, str]]],
+    categories: list[str],
+    size: tuple[int, int] = (60, 40),
+    subset: str = "all",
+    **record: Any,
+) -> Path:
+    """A foreign set: of each image its cells (label, shape, outline)."""
+    with CocoWriter(root / f"annotations/instances_{subset}.json", categories) as writer:
+        for k, cells in enumerate(shapes):
+            write_image(root / f"images/{subset}/{k}.png", noise(size, k))
+            id_ = writer.add_image(f"{k}.png", size, **record)
+            labels, areas, outlines = zip(*cells, strict=True) if cells else ((), (), ())
+            writer.add_cells(id_, size, list(labels), list(areas), list(outlines), [{}] * len(cells))
+    return root
+
+
+BOX = shapely.box(5, 5, 21, 14)
+
+
+# ---------------------------------------------------------------- what it shows
+
+
+def test_a_prepared_set(out: Path) -> None:
+    page, summary = made(out)
+    assert summary.output == str(out / "report.html") and not summary.has_problems
+    assert summary.counts["images"] == 90 and summary.counts["problems"] == 0
+    assert list(summary.by_subset) == ["train", "val", "test"]
+    assert len(summary.tables["overlaps"]) == 3
+    assert len(page.all("svg")) == 5  # nothing overlaps: no figure of overlaps
+    assert len(page.all("img")) == 30
+    for words in ("WBC", "RBC", "No window of one subset overlaps", "dataset: folder", "Diameters, px"):
+        assert words in page.text
+    assert "µm" not in page.text
+    assert check(out).findings == ()  # the report is no stray file
+
+
+def test_scale(out: Path) -> None:
+    page, _ = made(out, um_per_px=0.5)
+    assert "Diameters, µm" in page.text and "half are below 11 px = 5.6 µm" in page.text
+
+
+@pytest.mark.parametrize("scale", [0, -1, float("nan"), float("inf")])
+def test_no_scale(out: Path, scale: float) -> None:
+    with pytest.raises(RecipeError, match="no scale"):
+        report(out, um_per_px=scale)
+
+
+def test_progress_counts_every_image_twice(out: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    report(out, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(n, 180) for n in range(1, 181)]
+
+
+def test_sizes_are_in_raw_px_and_each_whole_cell_counts_once(out: Path) -> None:
+    numbers = count(read_set(out))
+    for category in numbers.categories:
+        assert category.whole == 6 and category.total > 6
+        assert len(category.diameters) == 6 and category.cut == 0
+        assert category.diameters == pytest.approx([2 * np.sqrt(100 / np.pi)] * 6)  # of 10x10 px, drawn at 2x
+        assert category.outlines == {"drawn": category.total}
+        assert sum(category.searched.values()) == 90
+    assert numbers.different_smears == 6 and numbers.names_smears
+    assert {name: values.sum() for name, values in numbers.per_image.items()} == dict(numbers.cells)
+
+
+def test_boxes_and_points(tmp_path: Path) -> None:
+    cells = [("RBC", BOX, "box"), ("WBC", shapely.Point(30.5, 20), "point")]
+    page, summary = made(write_set(tmp_path, [cells, cells[1:]], ["RBC", "WBC"]))
+    assert not summary.has_problems
+    rbc, wbc = count(read_set(tmp_path)).categories
+    assert rbc.diameters.tolist() == [12.0] and rbc.outlines == {"box": 1}
+    assert len(wbc.diameters) == 0 and wbc.outlines == {"point": 2}
+    assert "geometric mean of its sides" in page.text
+    assert "0.png, with outlines of 1 RBC, 1 WBC" in page.source
+
+
+def test_what_was_not_looked_for_is_said(tmp_path: Path) -> None:
+    write_set(tmp_path, [[("RBC", BOX, "drawn")]], ["RBC", "WBC"], annotated=frozenset({"RBC"}))
+    page, _ = made(tmp_path)
+    assert "not looked for: WBC" in page.text and "0 of 1 images" in page.text
+
+
+@pytest.mark.parametrize(
+    ("cells", "figures"),
+    [([[("RBC", BOX, "drawn")]], 4), ([[]], 3), ([], 1)],
+    ids=["one image", "no cells", "no images"],
+)
+def test_little_sets(tmp_path: Path, cells: list[Any], figures: int) -> None:
+    page, summary = made(write_set(tmp_path, cells, ["RBC"]))
+    assert len(page.all("svg")) == figures and len(page.all("img")) == len(cells)
+    assert "one subset only" in page.text
+    assert not summary.has_problems
+
+
+def test_no_category_at_all(tmp_path: Path) -> None:
+    page, _ = made(write_set(tmp_path, [[], []], []))
+    assert len(page.all("svg")) == 2
+
+
+def test_many_categories_subsets_and_images(tmp_path: Path) -> None:
+    names = [f"kind {n}" for n in range(25)]
+    for k in range(7):
+        cells = [(name, BOX, "drawn") for name in names]
+        write_set(tmp_path, [cells] * 12, names, subset=f"fold{k}")
+    page, _ = made(tmp_path)
+    assert len(page.all("img")) <= 60
+    assert all(name in page.text for name in names)
+
+
+def test_findings_and_leaks_are_shown(tmp_path: Path) -> None:
+    raw = write_folder(tmp_path / "raw")
+    recipe = folder_recipe(tile=Tile((20, 20), (10, 10)), split=Split((1, 1, 1), by="image"))
+    prepare(recipe, [("folder", raw)], tmp_path / "set")
+    page, summary = made(tmp_path / "set")
+    assert summary.has_problems
+    assert len(page.all("svg")) == 6
+    assert "of the px lie in windows of train" in page.text
+    told = {finding.what for finding in summary.findings}
+    assert any("of the px in test windows lie in train windows" in what for what in told)
+    assert set(finding.what for finding in check(tmp_path / "set").findings) < told
+
+
+def test_near_duplicates_are_shown_side_by_side(tmp_path: Path) -> None:
+    for subset in ("train", "test"):
+        write_set(tmp_path, [[("RBC", BOX, "drawn")]], ["RBC"], subset=subset)
+    page, summary = made(tmp_path)
+    assert summary.counts["leak"] == 1 and summary.has_problems
+    assert len(page.all("img")) == 4
+    assert "2 images show nearly the same" in page.text
+
+
+# ---------------------------------------------------------------- what is broken
+
+
+def test_unreadable_images_are_named_and_left_out(out: Path) -> None:
+    first, second, third = images_of(out)[:3]
+    first.unlink()
+    second.write_bytes(second.read_bytes()[:200])
+    (out / "manifest.json").unlink()  # without digests, `check` looks at headers only
+    page, summary = made(out)
+    found = [(finding.kind, finding.file) for finding in summary.findings if finding.is_problem]
+    names = [path.relative_to(out).as_posix() for path in (first, second)]
+    assert found == [("missing_image", names[0]), ("unreadable", names[1])]
+    assert all(name in page.text for name in names)
+    assert f"{third.name}, with" in page.source or f"{third.name}, without" in page.source
+    assert "88 images were compared" in page.text
+
+
+def test_no_image_can_be_read(out: Path) -> None:
+    shutil.rmtree(out / "images")
+    page, summary = made(out)
+    assert summary.has_problems and page.all("img") == []
+    assert "The set has no image that can be read." in page.text
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"images": 3}', '{"images": [3, {}], "annotations": [null]}'])
+def test_broken_annotation_files(out: Path, text: str) -> None:
+    (out / "annotations/instances_val.json").write_text(text)
+    _, summary = made(out)
+    assert summary.has_problems
+
+
+@pytest.mark.parametrize("recipe", [3, [], "x", {"name": ["x"], "description": {}}, {"deep": None}])
+def test_odd_manifests(out: Path, recipe: Any) -> None:
+    if recipe == {"deep": None}:
+        for _ in range(400):
+            recipe = {"deep": recipe}
+    edit_json(out / "manifest.json", lambda m: m.update(recipe=recipe, inputs=3, annotations=[], libraries=None))
+    made(out)
+    (out / "manifest.json").write_text("[1]")
+    made(out)
+
+
+def test_odd_numbers(out: Path) -> None:
+    """Whatever stands in an annotation, the page is made."""
+    odd: list[Any] = [None, "x", [], {}, True, -1, 0, 1e308, -1e308, 10**18, 0.5]
+
+    def spoil(data: dict[str, Any]) -> None:
+        keys = ("area", "bbox", "visible", "cell", "outline", "category_id", "image_id", "segmentation", "keypoints")
+        rows = data["annotations"]
+        for n, row in enumerate(rows * (1 + 100 // max(1, len(rows)))):
+            row[keys[n % len(keys)]] = odd[n % len(odd)]
+        for n, row in enumerate(data["images"]):
+            row[("window", "smear", "source", "width", "not_exhaustive_category_ids")[n % 5]] = odd[n % len(odd)]
+
+    edit_json(out / "annotations/instances_train.json", spoil)
+    _, summary = made(out)
+    assert summary.has_problems
+
+
+# ---------------------------------------------------------------- one page, the same bytes, no harm
+
+
+def test_everything_from_the_set_is_harmless(tmp_path: Path) -> None:
+    cells = [(HOSTILE, BOX, "drawn"), ("RBC", BOX, "drawn")]
+    for subset in ("train", "b'<b>&"):
+        write_set(tmp_path, [cells], [HOSTILE, "RBC"], subset=subset, source=HOSTILE, smear=HOSTILE)
+    manifest = {"recipe": {"name": HOSTILE, "description": HOSTILE}, "smearprep": HOSTILE, "plan": HOSTILE}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    page, summary = made(tmp_path)
+    assert summary.has_problems
+    assert len(page.all("script")) == 1 and page.all("b") and "b'<b>&" in page.text
+    assert page.text.count("<script>alert(1)</script>") >= 6
+    assert page.text.count("<script>alert(1)</s…") >= 2  # in the figures
+    assert "{{ 7 * 7 }}" in page.text and "49" not in page.text
+
+
+def test_same_set_same_bytes_wherever_it_lies(prepared: Path, tmp_path: Path) -> None:
+    first, second = (shutil.copytree(prepared, tmp_path / name) for name in ("a", "b/c"))
+    for path in images_of(second):
+        path.touch()
+    report(first)
+    report(second, tmp_path / "elsewhere.html")
+    again = report(first)
+    page = (first / "report.html").read_bytes()
+    assert page == (tmp_path / "elsewhere.html").read_bytes()
+    assert not (second / "report.html").exists()
+    assert str(tmp_path).encode() not in page and again.output == str(first / "report.html")
+    assert len(page) < 2_000_000
+
+
+def test_pictures_are_small_whatever_they_show(prepared: Path, tmp_path: Path) -> None:
+    root = write_set(tmp_path, [[]] * 12, ["RBC"], size=(700, 500))  # noise cannot be compressed
+    page, _ = made(root)
+    images = page.all("img")
+    assert len(images) == 10 and len(page.source) < 1_000_000
+    data = b64decode(str(images[0]["src"]).partition(",")[2])
+    assert decode(data, Path("a.jpg")).shape == (229, 320, 3)
+    assert (images[0]["width"], images[0]["height"]) == ("320", "229")
+
+
+def test_outlines_lie_on_the_cells(tmp_path: Path) -> None:
+    root = tmp_path
+    write_image(root / "images/all/0.png", np.full((500, 1000, 3), 255, np.uint8))
+    with CocoWriter(root / "annotations/instances_all.json", ["RBC"]) as writer:
+        id_ = writer.add_image("0.png", (1000, 500))
+        writer.add_cell(id_, (1000, 500), "RBC", shapely.box(500, 250, 900, 450), "drawn")
+    page, _ = made(root)
+    picture = decode(b64decode(str(page.all("img")[0]["src"]).partition(",")[2]), Path("a.jpg"))
+    rows, columns = np.nonzero(picture.min(axis=2) < 128)
+    assert picture.shape == (160, 320, 3)
+    assert (columns.min(), columns.max()) == (pytest.approx(160, abs=1.5), pytest.approx(288, abs=1.5))
+    assert (rows.min(), rows.max()) == (pytest.approx(80, abs=1.5), pytest.approx(144, abs=1.5))
+
+
+def test_matplotlib_is_left_as_it_was(out: Path) -> None:
+    from matplotlib import pyplot
+
+    before = dict(matplotlib.rcParams)
+    with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "svg.fonttype": "path"}):
+        report(out, out / "a.html")
+    report(out, out / "b.html")
+    assert (out / "a.html").read_bytes() == (out / "b.html").read_bytes()
+    assert dict(matplotlib.rcParams) == before
+    assert pyplot.get_fignums() == []
+
+
+@pytest.mark.parametrize("library", ["matplotlib", "jinja2"])
+def test_a_library_is_missing(out: Path, monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(SmearprepError, match=r'pip install "smearprep\[report\]"'):
+        report(out)
+    assert not (out / "report.html").exists()
+
+
+def test_where_no_page_can_be_written(out: Path, tmp_path: Path) -> None:
+    with pytest.raises(OutputError):
+        report(out, tmp_path)
+    with pytest.raises(LayoutError):
+        report(tmp_path / "nothing")
+
+
+# ---------------------------------------------------------------- small parts
+
+
+def test_evenly_spaced() -> None:
+    assert evenly(10, 3) == [1, 5, 8]
+    assert evenly(2, 5) == [0, 1]
+    assert evenly(0, 5) == []
+    for n in range(1, 60):
+        picked = evenly(n, 7)
+        assert len(set(picked)) == min(n, 7) and 0 <= picked[0] and picked[-1] < n
+
+
+def test_names_in_figures() -> None:
+    assert shown("a\n\x00b\u202ec\ud800") == "a b c"
+    assert shown(" \t") == "(no name)"
+    assert shown("x" * 99, 10) == "x" * 9 + "…"
+
+
+def test_how_an_image_looks() -> None:
+    image = np.zeros((4, 4, 3), np.uint8)
+    image[:2] = (255, 0, 0)
+    image[2:] = (127, 127, 127)
+    look = look_at(image)
+    assert look.colour == (191.0, 63.5, 63.5)
+    assert look.brightness == pytest.approx(0.2126 * 191 + 0.7874 * 63.5)
+    assert look.saturation == pytest.approx(0.5)
+    assert look.density == pytest.approx((np.log10(2) / 2, np.log10(512) / 2, np.log10(512) / 2))
+
+
+# ---------------------------------------------------------------- the command
+
+
+def call(*arguments: str) -> Any:
+    app = typer.Typer()
+    command.register(app)
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_command(out: Path) -> None:
+    done = call(str(out), "--um-per-px", "0.1", "--out", str(out / "x.html"), "--json")
+    assert done.exit_code == 0
+    data = json.loads(done.stdout)
+    assert data["command"] == "report" and data["output"] == str(out / "x.html")
+    assert Counter(data["by_category"]) == Counter(check(out).by_category)
+    sound_page(out / "x.html")
+    images_of(out)[0].unlink()
+    assert call(str(out)).exit_code == 1
+    assert call(str(out / "images")).exit_code == 2
+    assert call(str(out), "--um-per-px", "0").exit_code == 2
