@@ -9,7 +9,6 @@ region of its layer that holds it. The image is named nowhere: it is the one of 
 
 from __future__ import annotations
 
-import math
 import re
 import reprlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +20,7 @@ import shapely
 
 from smearprep.errors import DataError
 from smearprep.findings import Finding
-from smearprep.formats.outlines import Drawn, drawn_to_cells
+from smearprep.formats.outlines import Drawn, Ring, drawn_to_cells, ellipse
 from smearprep.formats.reading import ReadOptions
 from smearprep.geometry import outlines_to_shapes
 from smearprep.records import ImageCells
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 TITLE = "Aperio ImageScope (XML with <Annotations> and <Region>)"
 
 _ROOT = re.compile(rb"<Annotations[\s>/]")
-_CORNERS = 128  # of an ellipse: 0.04 % of its area are lost
 _MOST_TRIES = 20  # regions about a hole, the smallest first, of which one should hold it
 _KINDS = {"0": "polygon", "1": "rectangle", "2": "ellipse", "3": "arrow", "4": "ruler"}
 
@@ -144,7 +142,7 @@ def _vertices(region: Element) -> _Ring:
         return []
 
 
-def _outline(kind: str, ring: _Ring) -> tuple[_Ring, bool]:
+def _outline(kind: str, ring: _Ring) -> tuple[Ring, bool]:
     """The outline of a region, and whether it is a box parallel to the axes.
 
     An ellipse that is stated in some other way than by its box is none that could be known: no vertices.
@@ -158,9 +156,7 @@ def _outline(kind: str, ring: _Ring) -> tuple[_Ring, bool]:
     (x0, x1), (y0, y1) = xs, ys
     if kind == "rectangle":
         return [(x0, y0), (x1, y0), (x1, y1), (x0, y1)], True
-    angles = (2 * math.pi * n / _CORNERS for n in range(_CORNERS))
-    cx, cy, rx, ry = (x0 + x1) / 2, (y0 + y1) / 2, (x1 - x0) / 2, (y1 - y0) / 2
-    return [(cx + rx * math.cos(angle), cy + ry * math.sin(angle)) for angle in angles], False
+    return ellipse(((x0 + x1) / 2, (y0 + y1) / 2), ((x1 - x0) / 2, (y1 - y0) / 2)), False
 
 
 def _pierce(drawn: Sequence[Drawn], holes: Sequence[Drawn], file: str, findings: list[Finding]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import reprlib
 import struct
 from collections.abc import Mapping, Sequence
@@ -147,3 +148,34 @@ def _pairs(points: Sequence[Sequence[Any]]) -> FloatArray:
     # Packed as C has numbers: sooner than NumPy takes them from a list, and text that reads "5" is refused.
     numbers = list(chain.from_iterable(points))
     return np.frombuffer(struct.pack(f"{len(numbers)}d", *numbers)).reshape(-1, 2)
+
+
+# ---------------------------------------------------------------- round and turned shapes
+
+_ANGLES = np.arange(96) * (2 * np.pi / 96)
+_UNIT_CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
+
+
+def ellipse(centre: tuple[float, float], radii: tuple[float, float], angle: float = 0.0) -> FloatArray:
+    """An ellipse as a polygon of 96 corners on it: 0.07 % of its area are lost, and it has the same box.
+
+    Args:
+        centre: x, y in px.
+        radii: Along x and y in px, before it is turned.
+        angle: In radians, clockwise as people see an image.
+
+    Returns:
+        (96, 2) x, y in px.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):  # of a radius that is no number: found later
+        return turned(_UNIT_CIRCLE * radii, angle) + centre
+
+
+def turned(xy: FloatArray, angle: float, about: tuple[float, float] = (0.0, 0.0)) -> FloatArray:
+    """Points (n, 2) turned by an angle in radians, clockwise as people see it; quarter turns are exact."""
+    if not math.isfinite(angle):
+        return np.full_like(xy, np.nan)
+    cos, sin = round(math.cos(angle), 15), round(math.sin(angle), 15)
+    with np.errstate(invalid="ignore", over="ignore"):
+        moved: FloatArray = (xy - about) @ np.array([(cos, sin), (-sin, cos)]) + about
+    return moved if angle else xy

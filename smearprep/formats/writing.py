@@ -333,11 +333,15 @@ def coco_place(cell: Cell, size: tuple[int, int]) -> tuple[Any, float, list[floa
 def run_lengths(shape: Polygon | MultiPolygon, size: tuple[int, int]) -> tuple[Any, float, list[float]]:
     """Compressed run lengths of a shape, and the area and box (xywh) of its pixels.
 
-    A sliver that holds no pixel's centre gives its outer rings: they say more than an empty mask.
+    A sliver that holds no pixel's centre gives its outer rings: they say more than an empty mask. In an image
+    of 2^32 px or more, beyond what COCO's tools can count, the outline goes round its holes through slits.
     """
     from pycocotools import mask
 
     width, height = size
+    if width * height >= 2**32:
+        segmentation, _, box = outer_rings(_as_one_ring(shape))
+        return segmentation, float(shape.area), box
     counts = shape_to_counts(shape, size)
     if len(counts) == 1:
         return outer_rings(shape)

@@ -19,6 +19,7 @@ from smearprep.formats.writing import (
     StagedFolder,
     WriteOptions,
     fit_to_format,
+    run_lengths,
 )
 from smearprep.geometry import has_holes, shape_to_mask
 from smearprep.records import Cell, ImageCells
@@ -90,6 +91,13 @@ def test_the_named_options() -> None:
 def test_options_that_cannot_be(how: dict[str, object]) -> None:
     with pytest.raises(RecipeError):
         WriteOptions(**how)  # type: ignore[arg-type]
+
+
+def test_holes_in_an_image_too_large_for_run_lengths() -> None:
+    segmentation, area, box = run_lengths(RING, (2**31, 2))
+    (ring,) = segmentation
+    assert (area, box) == (77, [0, 0, 9, 9])
+    assert read_back(Polygon(np.reshape(ring, (-1, 2)))).equals(RING)
 
 
 # ---------------------------------------------------------------- folders

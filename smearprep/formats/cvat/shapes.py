@@ -13,19 +13,18 @@ import shapely
 from shapely.geometry import MultiPolygon, Point, Polygon
 
 from smearprep.findings import Kind
+from smearprep.formats import outlines
+from smearprep.formats.outlines import Ring, turned
 from smearprep.geometry import FloatArray, Mask, mask_to_shapes
 from smearprep.images import MAX_PIXELS
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-Ring = list[tuple[float, float]]
-
 _FARTHEST = 1e9  # px
 _MOST_RUNS = 200_000  # of one mask
 _MOST_REGIONS = 5_000  # of one mask, all traced in seconds: more is noise
 _MOST_PIXELS = MAX_PIXELS // 4  # of one mask's box: tracing it takes ten bytes a pixel
-_CORNERS = 128  # of an ellipse: 0.04 % of its area are lost
 _WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
 
 
@@ -79,11 +78,10 @@ def box(node: Element) -> tuple[Ring, bool]:
     if numbers is None or turn is None:
         return [], True
     x0, y0, x1, y1 = numbers
-    ring: Ring = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
+    ring = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
     if turn % 180 == 0:
         return ring, True
-    ring = _turned(ring, ((x0 + x1) / 2, (y0 + y1) / 2), turn)
-    return ring, turn % 90 == 0
+    return turned(ring, math.radians(turn % 360), ((x0 + x1) / 2, (y0 + y1) / 2)), turn % 90 == 0
 
 
 def ellipse(node: Element) -> Ring:
@@ -93,9 +91,7 @@ def ellipse(node: Element) -> Ring:
     if numbers is None or turn is None:
         return []
     cx, cy, rx, ry = numbers
-    angles = (2 * math.pi * n / _CORNERS for n in range(_CORNERS))
-    ring: Ring = [(cx + rx * math.cos(angle), cy + ry * math.sin(angle)) for angle in angles]
-    return _turned(ring, (cx, cy), turn) if turn % 180 else ring
+    return outlines.ellipse((cx, cy), (rx, ry), math.radians(turn % 180))
 
 
 def _numbers(node: Element, *keys: str) -> Sequence[float] | None:
@@ -109,14 +105,6 @@ def _rotation(node: Element) -> float | None:
     """Degrees with the clock, or None if it is no number."""
     found = _numbers(node, "rotation") if node.get("rotation") is not None else [0.0]
     return found[0] if found is not None and math.isfinite(found[0]) else None
-
-
-def _turned(ring: Ring, centre: tuple[float, float], degrees: float) -> Ring:
-    """A ring turned with the clock: y points down."""
-    cx, cy = centre
-    angle = math.radians(degrees % 360)
-    cos, sin = round(math.cos(angle), 15), round(math.sin(angle), 15)  # quarter turns are exact
-    return [(cx + (x - cx) * cos - (y - cy) * sin, cy + (x - cx) * sin + (y - cy) * cos) for x, y in ring]
 
 
 def mask(node: Element) -> Polygon | MultiPolygon:

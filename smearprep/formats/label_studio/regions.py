@@ -15,7 +15,7 @@ from shapely.geometry import MultiPolygon, Point
 
 from smearprep.findings import Finding, Kind
 from smearprep.formats.label_studio.brush import BrokenBrushError, brush_to_shape
-from smearprep.formats.outlines import Drawn
+from smearprep.formats.outlines import Drawn, ellipse, turned
 from smearprep.formats.reading import image_size
 from smearprep.geometry import FloatArray
 
@@ -24,9 +24,6 @@ Size = tuple[int, int]
 _SHAPES = frozenset(("polygon", "rectangle", "ellipse", "keypoint", "brush"))
 _REMARKS = frozenset(("choices", "textarea", "rating", "number", "taxonomy", "datetime"))
 _FARTHEST = 1e9  # px: outlines must not reach beyond it either
-_TURNS = np.arange(96) * (2 * np.pi / 96)
-_UNIT_CIRCLE = np.stack([np.cos(_TURNS), np.sin(_TURNS)], axis=1)
-"""(96, 2) corners on the circle of radius 1: the polygon has 0.07 % less area, and the circle's box."""
 
 
 class Unusable(Exception):  # noqa: N818 - it says what a region is
@@ -243,7 +240,7 @@ def _draw_rectangle(drawn: Drawn, value: Mapping[str, Any], size: Size) -> None:
         raise Unusable("zero_area", "the rectangle has no area")
     turn = _turn(value)
     if turn % (2 * math.pi):
-        corners = _turned(np.array([(0, 0), (w, 0), (w, h), (0, h)], float), turn)
+        corners = turned(np.array([(0, 0), (w, 0), (w, h), (0, h)], float), turn)
         drawn.outer = (corners + (x, y),)
     else:
         drawn.shape = shapely.box(min(x, x + w), min(y, y + h), max(x, x + w), max(y, y + h))
@@ -255,14 +252,7 @@ def _ellipse(value: Mapping[str, Any], size: Size) -> FloatArray:
     radii = [n * whole / 100 for n, whole in zip(_numbers(value, "radiusX", "radiusY"), size, strict=True)]
     if min(radii) <= 0:
         raise Unusable("zero_area", "the ellipse has no area")
-    return _turned(_UNIT_CIRCLE * radii, _turn(value)) + _position(value, size)
-
-
-def _turned(xy: FloatArray, angle: float) -> FloatArray:
-    """Points (n, 2) turned about the origin, clockwise as people see an image."""
-    cos, sin = math.cos(angle), math.sin(angle)
-    turned: FloatArray = xy @ np.array([(cos, sin), (-sin, cos)])
-    return turned
+    return ellipse(_position(value, size), (radii[0], radii[1]), _turn(value))
 
 
 def _turn(value: Mapping[str, Any]) -> float:

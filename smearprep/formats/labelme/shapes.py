@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from shapely.geometry import MultiPolygon, Point, Polygon
 
 from smearprep.findings import Kind
-from smearprep.formats.outlines import Drawn, Ring
+from smearprep.formats.outlines import Drawn, Ring, ellipse
 from smearprep.geometry import Mask, mask_to_shapes
 from smearprep.records import Outline
 
@@ -32,9 +32,6 @@ _NOTHING: Mapping[str, Any] = {}
 _RINGS = frozenset(("oriented_rectangle", "rotation", "quadrilateral"))
 _NO_AREA = frozenset(("line", "linestrip", "points"))
 _ONE_CHANNEL = frozenset(("1", "L", "P", "I;16", "I"))
-_TURNS = np.arange(96) * (2 * np.pi / 96)
-_UNIT_CIRCLE = np.stack([np.cos(_TURNS), np.sin(_TURNS)], axis=1)
-"""(96, 2) corners on the circle of radius 1: the polygon has 0.07 % less area, and the circle's box."""
 
 
 class Unusable(Exception):  # noqa: N818 - it says what a shape is
@@ -84,7 +81,8 @@ def _draw(drawn: Drawn, entry: Mapping[str, Any], kind: Any) -> None:
         drawn.outer, drawn.outline = _rectangle(_positions(entry, (2, 4), "a rectangle needs two corners"))
     elif kind == "circle":
         centre, rim = _positions(entry, (2,), "a circle needs its centre and a point of its rim")
-        drawn.outer = (_UNIT_CIRCLE * math.dist(centre, rim) + centre,)
+        radius = math.dist(centre, rim)
+        drawn.outer = (ellipse(centre, (radius, radius)),)
     elif kind == "mask":
         drawn.shape = _mask(entry)
     elif isinstance(kind, str) and kind in _RINGS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import reprlib
 from collections.abc import Mapping
 from typing import Any
@@ -12,12 +11,9 @@ import shapely
 from shapely.geometry import Point
 
 from smearprep.findings import Kind
-from smearprep.formats.outlines import Drawn
+from smearprep.formats.outlines import Drawn, ellipse
 
 _FARTHEST = 1e9  # px: outlines must not reach beyond it either
-_TURNS = np.arange(96) * (2 * np.pi / 96)
-_UNIT_CIRCLE = np.stack([np.cos(_TURNS), np.sin(_TURNS)], axis=1)
-"""(96, 2) corners on the circle of radius 1: the polygon has 0.07 % less area, and the circle's box."""
 
 
 class Unusable(Exception):  # noqa: N818 - it says what a region is
@@ -86,9 +82,7 @@ def _round(shape: Mapping[str, Any], kind: str) -> np.ndarray[Any, np.dtype[np.f
     if rx <= 0 or ry <= 0:
         raise Unusable("zero_area", f"the {kind} has no area")
     (theta,) = _numbers(shape, "theta") if kind == "ellipse" and shape.get("theta") is not None else (0.0,)
-    x, y = (_UNIT_CIRCLE * (rx, ry)).T
-    cos, sin = math.cos(theta), math.sin(theta)
-    return np.stack([cx + x * cos - y * sin, cy + x * sin + y * cos], axis=1)
+    return ellipse((cx, cy), (rx, ry), theta)
 
 
 def _numbers(shape: Mapping[str, Any], *keys: str) -> tuple[float, ...]:
