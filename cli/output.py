@@ -169,6 +169,8 @@ def _paragraphs(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _shown(value: object) -> str:
+    if value is None:
+        return "-"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"

@@ -182,7 +182,7 @@ class _Job:
                 self._add_image(writer, image, name, self.findings[start:])
                 start = len(self.findings)
         except DataError as error:
-            lost = error.what if known or named else _why_lost(file)
+            lost = error.what if known or named else _why_lost(file, error)
             if lost:
                 self._say("unreadable", f"{lost}; left out", name)
             else:
@@ -247,12 +247,13 @@ def _is_lost_shape(finding: Finding) -> bool:
     return finding.kind in _LEFT_OUT and not finding.id.startswith(("image ", "category "))
 
 
-def _why_lost(file: Path) -> str:
+def _why_lost(file: Path, error: DataError) -> str:
     """What is wrong with a file in no known format that may be a lost annotation; "" of any other file."""
     try:
         if file.suffix.lower() == ".xml":
             read_xml(file)
-        elif file.suffix.lower() in (".json", ".geojson"):
+            return error.what  # of XML there is little else beside images
+        if file.suffix.lower() in (".json", ".geojson"):
             read_json(file)
     except DataError as broken:
         return broken.what

@@ -318,7 +318,6 @@ NAN = float("nan")
 BOW_TIE = ((5, 5), (25, 25), (25, 5), (5, 25))
 RINGS = {
     "two points": (((5, 5), (15, 15)), "invalid", None, 0),
-    "no point": ((), "invalid", None, 0),
     "not a number": (((5, 5), (NAN, 5), (15, 15)), "invalid", None, 0),
     "infinite": (((5, 5), (float("inf"), 5), (15, 15)), "invalid", None, 0),
     "no area": (((5, 5), (15, 5), (25, 5)), "zero_area", None, 0),

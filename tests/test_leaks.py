@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from smearprep import leaks
 from smearprep.errors import DataError, LayoutError
 from smearprep.images import encode, read
 from smearprep.leaks import (
@@ -23,11 +22,14 @@ from smearprep.leaks import (
     audit,
     audit_set,
     fingerprint,
+    near,
     percent,
     read_small,
-    union_area,
+    set_images,
+    windows,
     without_padding,
 )
+from smearprep.leaks.windows import union_area
 from smearprep.prepare import prepare
 from smearprep.splitting import Split
 from smearprep.synthetic import write_bccd, write_image
@@ -169,8 +171,8 @@ def test_one_raw_image_and_one_subset_are_no_pairs() -> None:
 
 
 def test_thousands_of_pairs_are_counted_and_the_nearest_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leaks, "MOST_PAIRS", 5)
-    monkeypatch.setattr(leaks, "_BLOCK", 30)  # several blocks
+    monkeypatch.setattr(near, "MOST_PAIRS", 5)
+    monkeypatch.setattr(windows, "_BLOCK", 30)  # several blocks
     images = [marked(f"{k:02}", "train", 0) for k in range(40)]
     images += [marked(f"x{k:02}", "test", k) for k in range(20)]
     found = audit(images)
@@ -210,7 +212,7 @@ def test_shares_of_overlapping_windows() -> None:
     )
     assert found.overlaps[1].share == 25 / 420
     told = [f.what for f in found.findings() if "px" in f.what]
-    assert told == ["6.0 % of the px in test windows lie in train windows, too (25 of 420 px, 1 raw images)"]
+    assert told == ["6.0 % of the px in test windows lie in train windows, too (25 of 420 px; raw images: 1)"]
 
 
 def test_padding_left_of_and_above_the_image_is_not_counted() -> None:
@@ -268,7 +270,9 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_split_by_smear_is_clean_and_one_by_image_is_not(raw: Path, tmp_path: Path) -> None:
     tile = Tile((20, 20), (10, 10))
     prepare(folder_recipe(tile=tile, split=EVEN), [("folder", raw)], tmp_path / "smear")
-    prepare(folder_recipe(tile=tile, split=Split((1, 1, 1), by="image")), [("folder", raw)], tmp_path / "image")
+    prepare(
+        folder_recipe(tile=tile, split=Split((1, 1, 1), by="image")), [("folder", raw)], tmp_path / "image"
+    )
     clean = audit_set(tmp_path / "smear")
     assert clean.is_clean and clean.compared == 90
     assert [(o.pixels, o.leaked) for o in clean.overlaps] == [(2 * 60 * 40, 0)] * 3
@@ -291,16 +295,25 @@ def test_the_same_photograph_in_two_subsets_of_a_foreign_set(fields: list[Image]
 
 
 def test_records_that_cannot_be_used(tmp_path: Path) -> None:
-    windows = [None, "x", [0, 0, 5], [0, 0, 0, 5], [0, 0, 5, -1], [True, 0, 5, 5], [0.5, 0, 5, 5], [0, 0, 2**40, 5]]
-    images = [{"id": n, "file_name": f"{n}.png", "window": window} for n, window in enumerate(windows)]
+    odd = [
+        None,
+        "x",
+        [0, 0, 5],
+        [0, 0, 0, 5],
+        [0, 0, 5, -1],
+        [True, 0, 5, 5],
+        [0.5, 0, 5, 5],
+        [0, 0, 2**40, 5],
+    ]
+    images = [{"id": n, "file_name": f"{n}.png", "window": window} for n, window in enumerate(odd)]
     images += [{"id": 90, "file_name": "../a.png"}, {"id": 91}, {"id": 92, "file_name": 3}, "text", None]
     path = tmp_path / "annotations/instances_train.json"
     path.parent.mkdir()
     path.write_text(json.dumps({"images": images}))
     for k, text in enumerate(("", "[]", '{"images": 3}', "{")):
         (tmp_path / f"annotations/instances_{k}.json").write_text(text)
-    found = leaks.set_images(tmp_path)
-    assert [image.name for image in found] == [f"images/train/{n}.png" for n in range(len(windows))]
+    found = set_images(tmp_path)
+    assert [image.name for image in found] == [f"images/train/{n}.png" for n in range(len(odd))]
     assert {image.window for image in found} == {None}
     assert audit_set(tmp_path).compared == 0  # and no image is there
 

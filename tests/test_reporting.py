@@ -11,6 +11,7 @@ from collections import Counter
 from hashlib import sha256
 from html.parser import HTMLParser
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,12 @@ from typer.testing import CliRunner
 from smearprep.checking import check
 from smearprep.cli import reporting as command
 from smearprep.errors import LayoutError, OutputError, RecipeError, SmearprepError
-from smearprep.findings import Summary
+from smearprep.findings import Finding, Summary
 from smearprep.formats.coco import CocoWriter
 from smearprep.images import decode
 from smearprep.prepare import prepare
-from smearprep.reporting import report
-from smearprep.reporting.looks import look_at
+from smearprep.reporting import report, tables
+from smearprep.reporting.looks import Group, Look, by_subset, look_at
 from smearprep.reporting.numbers import count, evenly
 from smearprep.reporting.reading import read_set
 from smearprep.reporting.svg import shown
@@ -86,15 +87,20 @@ def sound_page(path: Path) -> Page:
         for key, value in attributes.items():
             assert not key.startswith("on"), (tag, key)
             if key in ("src", "href", "xlink:href", "action", "data", "poster", "srcset"):
-                assert value and (value.startswith("data:image/jpeg;base64,") or value[1:] in ids), (tag, value)
-            for target in re.findall(r"url\(([^)]*)\)", value or "") if key not in ("alt", "aria-label") else ():
+                assert value and (value.startswith("data:image/jpeg;base64,") or value[1:] in ids), (
+                    tag,
+                    value,
+                )
+            for target in (
+                re.findall(r"url\(([^)]*)\)", value or "") if key not in ("alt", "aria-label") else ()
+            ):
                 assert target[1:] in ids, (tag, target)
     assert all(attributes.get("alt") for attributes in page.all("img"))
     assert all(attributes.get("aria-label") and attributes["role"] == "img" for attributes in page.all("svg"))
     assert not {tag for tag, _ in page.tags} & {"iframe", "object", "embed", "link", "form", "base", "image"}
     assert page.all("html") == [{"lang": "en"}] and len(page.all("h1")) == len(page.all("main")) == 1
     headings = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
-    assert all(b - a <= 1 for a, b in zip(headings, headings[1:], strict=False))
+    assert all(b - a <= 1 for a, b in pairwise(headings))
     own = (files("smearprep.reporting") / "report.js").read_text(encoding="utf-8")
     (script,) = re.findall(r"<script>(.*?)</script>", page.source, re.DOTALL)
     assert script == own  # the policy lets this one run, and nothing else
@@ -235,11 +241,11 @@ def test_no_category_at_all(tmp_path: Path) -> None:
 
 def test_many_categories_subsets_and_images(tmp_path: Path) -> None:
     names = [f"kind {n}" for n in range(25)]
+    cells = [(name, BOX, "drawn") for name in names]
     for k in range(7):
-        cells = [(name, BOX, "drawn") for name in names]
-        write_set(tmp_path, [cells] * 12, names, subset=f"fold{k}")
+        write_set(tmp_path, [cells] * 6, names, subset=f"fold{k}")
     page, _ = made(tmp_path)
-    assert len(page.all("img")) <= 60
+    assert len(page.all("img")) <= 40 + 12
     assert all(name in page.text for name in names)
 
 
@@ -253,7 +259,7 @@ def test_findings_and_leaks_are_shown(tmp_path: Path) -> None:
     assert "of the px lie in windows of train" in page.text
     told = {finding.what for finding in summary.findings}
     assert any("of the px in test windows lie in train windows" in what for what in told)
-    assert set(finding.what for finding in check(tmp_path / "set").findings) < told
+    assert {finding.what for finding in check(tmp_path / "set").findings} < told
 
 
 def test_near_duplicates_are_shown_side_by_side(tmp_path: Path) -> None:
@@ -269,7 +275,7 @@ def test_near_duplicates_are_shown_side_by_side(tmp_path: Path) -> None:
 
 
 def test_unreadable_images_are_named_and_left_out(out: Path) -> None:
-    first, second, third = images_of(out)[:3]
+    first, second = images_of(out)[:2]
     first.unlink()
     second.write_bytes(second.read_bytes()[:200])
     (out / "manifest.json").unlink()  # without digests, `check` looks at headers only
@@ -278,7 +284,6 @@ def test_unreadable_images_are_named_and_left_out(out: Path) -> None:
     names = [path.relative_to(out).as_posix() for path in (first, second)]
     assert found == [("missing_image", names[0]), ("unreadable", names[1])]
     assert all(name in page.text for name in names)
-    assert f"{third.name}, with" in page.source or f"{third.name}, without" in page.source
     assert "88 images were compared" in page.text
 
 
@@ -289,7 +294,9 @@ def test_no_image_can_be_read(out: Path) -> None:
     assert "The set has no image that can be read." in page.text
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"images": 3}', '{"images": [3, {}], "annotations": [null]}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"images": 3}', '{"images": [3, {}], "annotations": [null]}']
+)
 def test_broken_annotation_files(out: Path, text: str) -> None:
     (out / "annotations/instances_val.json").write_text(text)
     _, summary = made(out)
@@ -301,7 +308,9 @@ def test_odd_manifests(out: Path, recipe: Any) -> None:
     if recipe == {"deep": None}:
         for _ in range(400):
             recipe = {"deep": recipe}
-    edit_json(out / "manifest.json", lambda m: m.update(recipe=recipe, inputs=3, annotations=[], libraries=None))
+    edit_json(
+        out / "manifest.json", lambda m: m.update(recipe=recipe, inputs=3, annotations=[], libraries=None)
+    )
     made(out)
     (out / "manifest.json").write_text("[1]")
     made(out)
@@ -312,12 +321,24 @@ def test_odd_numbers(out: Path) -> None:
     odd: list[Any] = [None, "x", [], {}, True, -1, 0, 1e308, -1e308, 10**18, 0.5]
 
     def spoil(data: dict[str, Any]) -> None:
-        keys = ("area", "bbox", "visible", "cell", "outline", "category_id", "image_id", "segmentation", "keypoints")
+        keys = (
+            "area",
+            "bbox",
+            "visible",
+            "cell",
+            "outline",
+            "category_id",
+            "image_id",
+            "segmentation",
+            "keypoints",
+        )
         rows = data["annotations"]
         for n, row in enumerate(rows * (1 + 100 // max(1, len(rows)))):
             row[keys[n % len(keys)]] = odd[n % len(odd)]
         for n, row in enumerate(data["images"]):
-            row[("window", "smear", "source", "width", "not_exhaustive_category_ids")[n % 5]] = odd[n % len(odd)]
+            row[("window", "smear", "source", "width", "not_exhaustive_category_ids")[n % 5]] = odd[
+                n % len(odd)
+            ]
 
     edit_json(out / "annotations/instances_train.json", spoil)
     _, summary = made(out)
@@ -337,7 +358,7 @@ def test_everything_from_the_set_is_harmless(tmp_path: Path) -> None:
     assert summary.has_problems
     assert len(page.all("script")) == 1 and page.all("b") and "b'<b>&" in page.text
     assert page.text.count("<script>alert(1)</script>") >= 6
-    assert page.text.count("<script>alert(1)</s…") >= 2  # in the figures
+    assert page.text.count(shown(HOSTILE)) >= 2  # in the figures
     assert "{{ 7 * 7 }}" in page.text and "49" not in page.text
 
 
@@ -415,13 +436,45 @@ def test_evenly_spaced() -> None:
     assert evenly(0, 5) == []
     for n in range(1, 60):
         picked = evenly(n, 7)
-        assert len(set(picked)) == min(n, 7) and 0 <= picked[0] and picked[-1] < n
+        assert len(set(picked)) == min(n, 7) and picked[0] >= 0 and picked[-1] < n
 
 
 def test_names_in_figures() -> None:
     assert shown("a\n\x00b\u202ec\ud800") == "a b c"
     assert shown(" \t") == "(no name)"
     assert shown("x" * 99, 10) == "x" * 9 + "…"
+
+
+def test_a_subset_that_looks_otherwise_is_told() -> None:
+    rng = np.random.default_rng(0)
+
+    def group(subset: str, n: int, off: float) -> Group:
+        brightness = 150 + off + rng.normal(0, 4)
+        return Group(
+            f"{subset}{n}",
+            subset,
+            1,
+            Look((150.0, 140.0, 150.0), brightness, 0.2 + rng.normal(0, 0.01), (0.1, 0.2, 0.1 + n / 99)),
+        )
+
+    groups = [
+        group(subset, n, off) for subset, off in (("train", 0), ("val", 1), ("test", 20)) for n in range(30)
+    ]
+    train, val, test = by_subset(groups, ("train", "val", "test", "none"))
+    assert train.shift == () and train.smears == 30
+    assert abs(val.shift[0]) < 1 and test.shift[0] > 3 and abs(test.shift[1]) < 1
+    few = by_subset(groups[:40], ("train", "val"))
+    assert few[1].shift == ()  # ten smears tell nothing
+
+
+def test_long_tables_are_cut_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "MOST_ROWS", 3)
+    notes = [Finding("note", f"what {n}") for n in range(5)]
+    table = tables.findings([*notes, Finding("leak", "x" * 1000)])
+    assert table.left_out == 3 and len(table.rows) == 3
+    assert [row[0].text for row in table.rows] == ["problem", "note", "note"]
+    assert len(table.rows[0][-1].text) == 400
+    assert table.numeric == (False,) * 5
 
 
 def test_how_an_image_looks() -> None:

@@ -118,7 +118,7 @@ class _Agreement:
     findings: list[Finding]
     rows: list[dict[str, Any]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
-    overlaps: list[float] = field(default_factory=list)
+    found: list[float] = field(default_factory=list)
     labels: Counter[tuple[str, str]] = field(default_factory=Counter)
     alone: Counter[tuple[int, str]] = field(default_factory=Counter)
 
@@ -137,7 +137,7 @@ class _Agreement:
                 [c for c in cells[1] if c.outline != "point"],
             )
         scores = overlaps(*cells, self.iou, name)
-        points = {} if self.point_distance is None else near_points(*cells, self.point_distance)
+        points = {} if self.point_distance is None else near_points(*cells, self.point_distance, name)
         texts = [cell.label for cell in cells[0]], [cell.label for cell in cells[1]]
         pairs = best_matching({**scores, **points}, texts)
         looked_for = [frozenset[str]().union(*(i.annotated for i in side)) for side in (a, b)]
@@ -166,7 +166,7 @@ class _Agreement:
             only_in_a=alone[0], only_in_b=alone[1], same_label=same,
         )  # fmt: skip
         self.labels.update(labels)
-        self.overlaps += found
+        self.found += found
         self.rows.append(
             {
                 "image": name,
@@ -237,8 +237,8 @@ def _summary(job: _Agreement, files: Sequence[CocoFile], worst: int) -> Summary:
     }  # fmt: skip
     kappa = cohens_kappa(job.labels)
     figures = {
-        "mean overlap": mean(job.overlaps),
-        "median overlap": median(job.overlaps),
+        "mean overlap": mean(job.found),
+        "median overlap": median(job.found),
         "detection F1": f1(counts["matched"], counts["only_in_a"], counts["only_in_b"]),
         "same label": counts["same_label"] / counts["matched"] if counts["matched"] else None,
         "Cohen's kappa": kappa,

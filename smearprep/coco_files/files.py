@@ -71,18 +71,19 @@ def images_by_name(file: CocoFile, match: Match, findings: list[Finding]) -> dic
     Raises:
         RecipeError: With match "name", two images of different folders have one name.
     """
+    paths = {
+        key: PurePosixPath(shown_image_name(record["file_name"])) for key, record in file.records.items()
+    }
     found: dict[str, list[Any]] = {}
-    for key, record in file.records.items():
-        path = str(PurePosixPath(shown_image_name(record["file_name"])))
-        name = _PREFIX.sub("", PurePosixPath(path).name) if match == "name" else path
+    for key, path in paths.items():
+        name = _PREFIX.sub("", path.name) if match == "name" else str(path)
         found.setdefault(name, []).append(key)
     for name, keys in found.items():
         if len(keys) > 1:
-            stated = {shown_image_name(file.records[key]["file_name"]) for key in keys}
+            stated = sorted({str(paths[key]) for key in keys})
             if len(stated) > 1:
                 raise RecipeError(
-                    f"{file.name}: {' and '.join(sorted(stated)[:2])} are both {name!r} without their "
-                    "folders; match images by path"
+                    f"{file.name}: {' and '.join(stated[:2])} are both {name!r} by name; match images by path"
                 )
             what = f"{name} is listed {len(keys)} times; taken as one image"
             findings.append(Finding("duplicate", what, file.name, f"image {keys[1]}"))

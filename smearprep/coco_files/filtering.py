@@ -65,8 +65,10 @@ class Criteria:
         """Why a cell is left out, or "" if it is kept, its category aside."""
         if self.outlines and cell.outline not in self.outlines:
             return f"outline {cell.outline}"
-        if self.annotators and str(cell.attributes.get("annotator")) not in self.annotators:
-            return "another annotator" if "annotator" in cell.attributes else "no annotator"
+        if self.annotators and "annotator" not in cell.attributes:
+            return "no annotator"
+        if self.annotators and str(cell.attributes["annotator"]) not in self.annotators:
+            return "another annotator"
         score = cell.attributes.get("score")
         if self.min_score is not None and isinstance(score, int | float) and not score >= self.min_score:
             return "low score"

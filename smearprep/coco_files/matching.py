@@ -52,14 +52,8 @@ def overlaps(a: Sequence[Cell], b: Sequence[Cell], least: float, image: str) -> 
         np.array([cell.outline == "box" for cell in b], dtype=bool),
     )
     found: dict[Pair, float] = {}
-    tree, looked_at = shapely.STRtree(shapes[1][second]), 0
-    for start in range(0, len(first), _CHUNK):
-        of_a, of_b = tree.query(shapes[0][first[start : start + _CHUNK]])
-        looked_at += len(of_a)
-        if looked_at > _MOST_PAIRS:
-            what = f"its cells lie on top of each other in more than {_MOST_PAIRS:,} pairs; is this markup?"
-            raise DataError(image, what)
-        i, j = first[start + of_a], second[of_b]
+    for of_a, of_b in _candidates(shapes[0][first], shapes[1][second], image):
+        i, j = first[of_a], second[of_b]
         iou = _box_iou(shapely.bounds(shapes[0][i]), shapely.bounds(shapes[1][j]))
         drawn = ~(boxed[0][i] | boxed[1][j])
         iou[drawn] = _outline_iou(shapes[0][i[drawn]], shapes[1][j[drawn]], least)
@@ -68,6 +62,28 @@ def overlaps(a: Sequence[Cell], b: Sequence[Cell], least: float, image: str) -> 
             zip(zip(i[kept].tolist(), j[kept].tolist(), strict=True), iou[kept].tolist(), strict=True)
         )
     return dict(sorted(found.items()))
+
+
+def _candidates(a: Shapes, b: Shapes, image: str, **how: Any) -> Iterator[tuple[Any, Any]]:
+    """Pairs of shapes near each other, as their indices in `a` and in `b`, some at a time.
+
+    Args:
+        a: Shapes.
+        b: Shapes.
+        image: For the message.
+        how: What near means, for `STRtree.query`; nothing: the bounding boxes meet.
+
+    Raises:
+        DataError: Millions of pairs.
+    """
+    tree, count = shapely.STRtree(b), 0
+    for start in range(0, len(a), _CHUNK):
+        of_a, of_b = tree.query(a[start : start + _CHUNK], **how)
+        count += len(of_a)
+        if count > _MOST_PAIRS:
+            what = f"its cells lie on top of each other in more than {_MOST_PAIRS:,} pairs; is this markup?"
+            raise DataError(image, what)
+        yield start + of_a, of_b
 
 
 def _areas(cells: Sequence[Cell]) -> NDArray[np.intp]:
@@ -99,23 +115,37 @@ def _box_iou(a: FloatArray, b: FloatArray) -> FloatArray:
     return iou
 
 
-def near_points(a: Sequence[Cell], b: Sequence[Cell], distance: float) -> dict[Pair, float]:
+def near_points(a: Sequence[Cell], b: Sequence[Cell], distance: float, image: str) -> dict[Pair, float]:
     """Pairs of points that lie at most so many px apart.
+
+    Args:
+        a: Cells of an image.
+        b: Cells of the same image, in the same frame.
+        distance: In px, 0 or more.
+        image: For the message.
 
     Returns:
         (index in `a`, index in `b`) -> 1 at the same place, falling to 1/2 at `distance`; sorted.
+
+    Raises:
+        DataError: Millions of pairs.
     """
-    first = [n for n, cell in enumerate(a) if cell.outline == "point"]
-    second = [n for n, cell in enumerate(b) if cell.outline == "point"]
-    if not first or not second:
+    first, second = _points(a), _points(b)
+    if not len(first) or not len(second):
         return {}
     of_a: Shapes = np.array([a[n].shape for n in first], dtype=object)
     of_b: Shapes = np.array([b[n].shape for n in second], dtype=object)
-    i, j = shapely.STRtree(of_b).query(of_a, predicate="dwithin", distance=distance)
-    apart = shapely.distance(of_a[i], of_b[j])
-    scores = 1 - 0.5 * np.divide(apart, distance, out=np.zeros(len(i)), where=apart > 0)
-    pairs = [(first[x], second[y]) for x, y in zip(i.tolist(), j.tolist(), strict=True)]
-    return dict(sorted(zip(pairs, scores.tolist(), strict=True)))
+    found: dict[Pair, float] = {}
+    for i, j in _candidates(of_a, of_b, image, predicate="dwithin", distance=distance):
+        apart = shapely.distance(of_a[i], of_b[j])
+        scores = 1 - 0.5 * np.divide(apart, distance, out=np.zeros(len(i)), where=apart > 0)
+        pairs = zip(first[i].tolist(), second[j].tolist(), strict=True)
+        found.update(zip(pairs, scores.tolist(), strict=True))
+    return dict(sorted(found.items()))
+
+
+def _points(cells: Sequence[Cell]) -> NDArray[np.intp]:
+    return np.array([n for n, cell in enumerate(cells) if cell.outline == "point"], dtype=np.intp)
 
 
 # ---------------------------------------------------------------- one to one

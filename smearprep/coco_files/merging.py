@@ -191,7 +191,7 @@ class _Merge:
         before = [m for m, of in enumerate(owner) if of != n]
         a, b = [one.cell for one in new], [old[m].cell for m in before]
         doubled: dict[int, int] = {}
-        pairs = [*overlaps(a, b, NEARLY_THE_SAME, name), *near_points(a, b, 0)]
+        pairs = [*overlaps(a, b, NEARLY_THE_SAME, name), *near_points(a, b, 0, name)]
         for i, j in pairs:
             if a[i].label == b[j].label:
                 doubled.setdefault(i, owner[before[j]])

@@ -165,7 +165,7 @@ class _Part:
         size = header.oriented_size(oriented)
         cells, found = fit_to_image(cells, size, file)
         findings += found
-        record = self.records[image.file_name]
+        record = self.records.get(image.file_name, {})  # none where the reader has cut off foreign folders
         return Sample(
             path=path,
             source=source,

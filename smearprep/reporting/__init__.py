@@ -7,13 +7,13 @@ from pathlib import Path
 
 from smearprep.checking import check
 from smearprep.errors import RecipeError
-from smearprep.findings import Summary, count_kinds
+from smearprep.findings import Finding, Summary, count_kinds
 from smearprep.images import refuse_special, write_atomic
 from smearprep.leaks import LeakAudit, audit, percent
 from smearprep.rendering import Progress
 from smearprep.reporting.looks import by_smear, by_subset, look_at_all
 from smearprep.reporting.numbers import count
-from smearprep.reporting.page import Content, render
+from smearprep.reporting.page import Content, need_libraries, render
 from smearprep.reporting.reading import read_set
 from smearprep.reporting.sheets import chosen, thumbnails
 
@@ -22,7 +22,11 @@ _MOST_PAIRS = 6  # of near-duplicates, as pictures
 
 
 def report(
-    prepared: Path, out: Path | None = None, *, um_per_px: float | None = None, progress: Progress | None = None
+    prepared: Path,
+    out: Path | None = None,
+    *,
+    um_per_px: float | None = None,
+    progress: Progress | None = None,
 ) -> Summary:
     """Write a page about a prepared set, or about any set in COCO's layout that `check` accepts.
 
@@ -47,50 +51,16 @@ def report(
         raise RecipeError(f"{um_per_px} um per px is no scale; give a number above 0, such as 0.1")
     target = prepared / REPORT if out is None else out
     refuse_special(target)
-
-    def first(done: int, total: int) -> None:
-        if progress:
-            progress(done, 2 * total)
-
-    def second(done: int, total: int) -> None:
-        if progress:
-            progress(total + done, 2 * total)
-
-    checked = check(prepared, first)
-    data = read_set(prepared)
-    looks, audited, unreadable = look_at_all(data.images, prepared, checked.findings, second)
-    found = audit(audited)
-    findings = (*checked.findings, *unreadable, *found.findings())
-    numbers = count(data)
-    groups = by_smear(data.images, looks)
-    sheets = chosen(data, looks)
-    pairs = found.near[:_MOST_PAIRS]
-    in_pairs = {name for pair in pairs for name in (pair.first, pair.second)}
-    wanted = [image for _, images in sheets for image in images]
-    wanted += [image for image in data.images if image.name in in_pairs]
-    pictures = thumbnails(wanted, prepared, [category.name for category in numbers.categories])
-    content = Content(
-        data=data,
-        numbers=numbers,
-        groups=groups,
-        spreads=by_subset(groups, numbers.subsets),
-        audit=found,
-        findings=findings,
-        sheets=[(name, [pictures[i.name] for i in own if i.name in pictures]) for name, own in sheets],
-        pairs=[
-            (pictures[pair.first], pictures[pair.second])
-            for pair in pairs
-            if pair.first in pictures and pair.second in pictures
-        ],
-        um_per_px=um_per_px,
-    )
+    need_libraries()  # now, and not after minutes of work
+    checked = check(prepared, progress and _half(progress, 0))
+    content = _content(prepared, checked.findings, um_per_px, progress and _half(progress, 1))
     write_atomic(target, render(content))
     counts = {
         "images": checked.counts["images"],
         "cells": checked.counts["cells"],
         "smears": checked.counts["smears"],
-        "problems": sum(finding.is_problem for finding in findings),
-        **count_kinds(findings),
+        "problems": sum(finding.is_problem for finding in content.findings),
+        **count_kinds(content.findings),
     }
     return Summary(
         "report",
@@ -98,8 +68,47 @@ def report(
         counts,
         checked.by_category,
         checked.by_subset,
-        findings,
-        tables={"overlaps": _overlaps(found)} if found.overlaps else {},
+        content.findings,
+        tables={"overlaps": _overlaps(content.audit)} if content.audit.overlaps else {},
+    )
+
+
+def _half(progress: Progress, half: int) -> Progress:
+    """Progress of the first (0) or the second (1) time that all images are gone through."""
+    return lambda done, total: progress(half * total + done, 2 * total)
+
+
+def _content(
+    prepared: Path, checked: tuple[Finding, ...], um_per_px: float | None, progress: Progress | None
+) -> Content:
+    """Look at a set that has been checked."""
+    data = read_set(prepared)
+    looks, audited, unreadable = look_at_all(data.images, prepared, checked, progress)
+    found = audit(audited)
+    numbers = count(data)
+    groups = by_smear(data.images, looks)
+    sheets, pairs = chosen(data, looks), found.near[:_MOST_PAIRS]
+    wanted = {image.name for _, images in sheets for image in images}
+    wanted |= {name for pair in pairs for name in (pair.first, pair.second)}
+    pictures = thumbnails(
+        [image for image in data.images if image.name in wanted],
+        prepared,
+        [category.name for category in numbers.categories],
+    )
+    return Content(
+        data=data,
+        numbers=numbers,
+        groups=groups,
+        spreads=by_subset(groups, numbers.subsets),
+        audit=found,
+        findings=(*checked, *unreadable, *found.findings()),
+        sheets=[(name, [pictures[i.name] for i in images if i.name in pictures]) for name, images in sheets],
+        pairs=[
+            (pictures[pair.first], pictures[pair.second])
+            for pair in pairs
+            if pair.first in pictures and pair.second in pictures
+        ],
+        um_per_px=um_per_px,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,8 +22,9 @@ MOST_ROWS = 12
 MOST_DOTS = 600
 """So many smears are drawn, evenly spaced."""
 
-_PATTERNS = ("", "////", "....", "xx")
-_MARKERS = ("o", "D", "^", "s")
+# Five of each to four colours: only the 21st subset looks like the first one.
+_PATTERNS = ("", "////", "....", "xx", "--")
+_MARKERS = ("o", "D", "^", "s", "v")
 _BINS = 30
 
 
@@ -35,15 +36,16 @@ def _figure(rows: float) -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def _largest(categories: Sequence[Category]) -> list[tuple[int, Category]]:
+def _largest(categories: Sequence[Category], most: int = MOST_ROWS) -> list[tuple[int, Category]]:
     """The categories with the most cells, with their numbers, in the set's order."""
     order = sorted(enumerate(categories), key=lambda item: (-item[1].total, item[0]))
-    return sorted(order[:MOST_ROWS], key=lambda item: item[0])
+    return sorted(order[:most], key=lambda item: item[0])
 
 
 def counts(numbers: Numbers) -> str:
     """Cells of each category in each subset, as bars side by side."""
-    chosen = [category for _, category in _largest(numbers.categories)]
+    most = max(3, 3 * MOST_ROWS // max(3, len(numbers.subsets)))
+    chosen = [category for _, category in _largest(numbers.categories, most)]
     return draw("counts", "Bars: cells of each category in each subset", lambda: _counts(numbers, chosen))
 
 
@@ -64,7 +66,7 @@ def _counts(numbers: Numbers, chosen: Sequence[Category]) -> Figure:
     return figure
 
 
-def _look(number: int) -> dict[str, object]:
+def _look(number: int) -> dict[str, Any]:
     """How the bars of the n-th subset look."""
     return {
         "color": subset_colour(number),
@@ -82,7 +84,11 @@ def _finish(axes: Axes, several: int) -> None:
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
     if several > 1:
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=min(several, 4))
+        _legend(axes.figure, several)
+
+
+def _legend(figure: Any, several: int) -> None:
+    figure.legend(loc="outside upper center", ncols=min(several, 4), columnspacing=1.2, handlelength=1.6)
 
 
 def shares(numbers: Numbers) -> str:
@@ -125,11 +131,12 @@ def _sizes(known: Sequence[tuple[int, Category]], um_per_px: float | None) -> Fi
 
     figure = Figure(figsize=(WIDTH, 0.8 + 0.75 * len(known)), layout="constrained")
     grid = figure.subplots(len(known), 1, sharex=True, squeeze=False)[:, 0]
+    # One cell of three times the size would press all others together; the table has the largest.
     highest = max(float(np.quantile(category.diameters, 0.995)) for _, category in known) * 1.1
     for axes, (n, category) in zip(grid, known, strict=True):
         middle = float(np.median(category.diameters))
         axes.hist(
-            np.minimum(category.diameters, highest),
+            category.diameters,
             bins=np.linspace(0, highest, 2 * _BINS),
             color=category_colour(n),
             edgecolor=INK,
@@ -205,7 +212,7 @@ def _stain(groups: Sequence[Group], subsets: Sequence[str]) -> Figure:
     axes.set_xlabel("brightness, grey levels 0-255")
     axes.set_ylabel("saturation, %")
     axes.grid(axis="both")
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=min(len(subsets), 4))
+    _legend(figure, len(subsets))
     return figure
 
 
@@ -223,7 +230,9 @@ def _overlaps(rows: Sequence[Overlap]) -> Figure:
     bars = axes.barh(
         place, [100 * row.share for row in rows], 0.7, color=category_colour(4), hatch="//", edgecolor=INK
     )
-    for text in axes.bar_label(bars, [percent(row.share) for row in rows], padding=4, fontsize=SMALL, color=INK):
+    for text in axes.bar_label(
+        bars, [percent(row.share) for row in rows], padding=4, fontsize=SMALL, color=INK
+    ):
         text.set_bbox({"boxstyle": "round,pad=0.15", "facecolor": CARD, "edgecolor": "none"})
     axes.set_yticks(place, [shown(f"{row.subset} px known to {row.other}", 40) for row in rows])
     axes.invert_yaxis()
@@ -231,4 +240,3 @@ def _overlaps(rows: Sequence[Overlap]) -> Figure:
     axes.set_xlabel("share of px, %")
     _finish(axes, 1)
     return figure
-

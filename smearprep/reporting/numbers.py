@@ -153,4 +153,3 @@ def balance(numbers: Numbers) -> Iterator[tuple[str, Mapping[str, int], int]]:
     if len(numbers.categories) > 1:
         for category in numbers.categories:
             yield category.name, category.cells, category.total
-

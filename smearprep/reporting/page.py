@@ -6,6 +6,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from typing import Any
@@ -48,24 +49,31 @@ class Content:
     groups: Sequence[Group]
     spreads: Sequence[Spread]
     audit: LeakAudit
-    findings: Sequence[Finding]
+    findings: tuple[Finding, ...]
     sheets: Sequence[tuple[str, Sequence[Thumbnail]]]
     pairs: Sequence[tuple[Thumbnail, Thumbnail]]
     um_per_px: float | None
 
 
-def render(content: Content) -> bytes:
-    """The page, UTF-8; the same content gives the same bytes.
+def need_libraries() -> None:
+    """Find out at once whether a page can be made.
 
     Raises:
         SmearprepError: jinja2 or matplotlib is not installed.
     """
-    try:
-        from jinja2 import Environment, StrictUndefined
-        from markupsafe import Markup
-    except ModuleNotFoundError:
-        what = 'a report is laid out by jinja2, which is not installed; pip install "smearprep[report]"'
-        raise SmearprepError(what) from None
+    for name in ("jinja2", "matplotlib"):
+        try:
+            import_module(name)
+        except ModuleNotFoundError:
+            what = f'a report needs {name}, which is not installed; pip install "smearprep[report]"'
+            raise SmearprepError(what) from None
+
+
+def render(content: Content) -> bytes:
+    """The page, UTF-8; the same content gives the same bytes. See `need_libraries`."""
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
     template, style, script = (
         (files("smearprep.reporting") / f"report.{suffix}").read_text(encoding="utf-8")
         for suffix in ("html", "css", "js")
@@ -76,7 +84,7 @@ def render(content: Content) -> bytes:
     text = environment.from_string(template).render(
         **_words(content),
         **_tables(content),
-        figures={name: Markup(svg) for name, svg in _figures(content).items()},  # noqa: S704
+        figures={name: Markup(svg) for name, svg in _figures(content).items()},
         style=Markup(style),
         script=Markup(script),
         script_digest=b64encode(sha256(script.encode()).digest()).decode(),
@@ -100,7 +108,8 @@ def _figures(content: Content) -> dict[str, str]:
         "per_image": (sum(numbers.images.values()) > 0, lambda: figures.per_image(numbers)),
         "stain": (bool(content.groups), lambda: figures.stain(content.groups, numbers.subsets, of)),
         "overlaps": (
-            any(overlap.leaked for overlap in content.audit.overlaps), lambda: figures.overlaps(content.audit.overlaps),
+            any(overlap.leaked for overlap in content.audit.overlaps),
+            lambda: figures.overlaps(content.audit.overlaps),
         ),
     }
     return {name: make() for name, (is_wanted, make) in wanted.items() if is_wanted}
@@ -130,7 +139,7 @@ def _words(content: Content) -> dict[str, Any]:
         "near_limit": NEAR,
         "of": _of(content),
         "strips": _strips(content),
-        "shifts": list(_shifts(content.spreads)),
+        "shifts": _shifts(content.spreads, _of(content)),
         "legend": [(name, tables.css(colour)) for name, colour in palette(categories).items()],
         "sheets": content.sheets,
         "pairs": content.pairs,
@@ -195,16 +204,14 @@ def _strips(content: Content) -> list[tuple[str, list[str]]]:
     """The mean colours of the smears of each subset, from dark to bright."""
     strips = []
     for subset in content.numbers.subsets:
-        own = sorted(
-            (g.look for g in content.groups if g.subset == subset), key=lambda look: look.brightness
-        )
+        own = sorted((g.look for g in content.groups if g.subset == subset), key=lambda look: look.brightness)
         colours = [tables.css(own[k].colour) for k in evenly(len(own), _STRIP)]
         if colours:
             strips.append((subset, colours))
     return strips
 
 
-def _shifts(spreads: Sequence[Spread]) -> list[str]:
+def _shifts(spreads: Sequence[Spread], of: str) -> list[str]:
     """Subsets that look otherwise than the first one, in words."""
     names = ("bright", "saturated")
     words = []
@@ -214,7 +221,7 @@ def _shifts(spreads: Sequence[Spread]) -> list[str]:
                 less = "less" if value < 0 else "more"
                 words.append(
                     f"{spread.subset} is {less} {name} than {spreads[0].subset}, by {abs(value):.1f} "
-                    f"standard deviations between the smears of {spreads[0].subset}."
+                    f"standard deviations between the {of}s of {spreads[0].subset}."
                 )
     return words
 
@@ -223,7 +230,9 @@ def _recipe_text(recipe: Mapping[str, Any]) -> str:
     if not recipe:
         return ""
     try:
-        text = yaml.safe_dump(dict(recipe), sort_keys=False, allow_unicode=True, width=100, default_flow_style=None)
+        text = yaml.safe_dump(
+            dict(recipe), sort_keys=False, allow_unicode=True, width=100, default_flow_style=None
+        )
     except RecursionError:  # a manifest that nobody's recipe has made
         return ""
     return text if len(text) <= _LONGEST_RECIPE else f"{text[:_LONGEST_RECIPE]}\n..."

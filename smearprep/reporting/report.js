@@ -18,5 +18,3 @@ for (const head of document.querySelectorAll("thead th")) {
     body.append(...rows.map((pair) => pair[1]));
   });
 }
-// What is folded away would be missing on paper.
-addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => (part.open = true)));

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from smearprep.cells import fit_to_image
 from smearprep.datasets.files import stated_frame
@@ -58,9 +59,7 @@ def chosen(data: SetData, readable: Iterable[str]) -> list[tuple[str, list[SetIm
     return [(name, images) for name, images in picked if images][:_IN_ALL]
 
 
-def thumbnails(
-    images: Iterable[SetImage], prepared: Path, categories: Sequence[str]
-) -> dict[str, Thumbnail]:
+def thumbnails(images: Iterable[SetImage], prepared: Path, categories: Sequence[str]) -> dict[str, Thumbnail]:
     """Pictures of images, by their name; one whose pixels cannot be decoded is passed over."""
     found = {}
     by_subset: dict[str, dict[str, SetImage]] = {}
@@ -87,13 +86,16 @@ def _thumbnail(image: SetImage, cells: Sequence[Cell], path: Path, categories: S
     factor = np.array([small.shape[1] / size[0], small.shape[0] / size[1]])
     shapes = np.array([cell.shape for cell in cells], dtype=object)
     for off in (-_BOLD, _BOLD):  # a line of one px is lost on so small a picture
-        moved = shapely.transform(shapes, lambda xy, off=off: xy * factor + off)
-        drawn = list(zip((cell.label for cell in cells), moved, strict=True))
+        drawn = list(zip((cell.label for cell in cells), _moved(shapes, factor, off), strict=True))
         small = overlay(small, drawn, categories, legend=False)
     counts = Counter(cell.label for cell in cells)
     shown = tuple((name, counts[name]) for name in categories if counts[name])
     unknown = tuple(name for name in categories if name not in image.annotated)
     return Thumbnail(image.name, _data_uri(small), (small.shape[1], small.shape[0]), shown, unknown)
+
+
+def _moved(shapes: NDArray[np.object_], factor: NDArray[np.float64], off: float) -> NDArray[np.object_]:
+    return shapely.transform(shapes, lambda xy: xy * factor + off)
 
 
 def _shrunk(image: RGB) -> RGB:
@@ -102,7 +104,9 @@ def _shrunk(image: RGB) -> RGB:
 
     scale = min(1.0, _SIDE / max(image.shape[:2]))
     size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
-    return image if scale == 1 else np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    if scale == 1:
+        return image
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _data_uri(image: RGB) -> str:

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from smearprep.errors import SmearprepError
-
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -25,7 +23,7 @@ SMALL = 9.5
 _SUBSETS, _CATEGORIES = 4, 8  # colours of the page for either
 _LONGEST = 28  # letters of a name in a figure; the tables have all of them
 _SALT = "smearprep"  # of the ids in the SVG
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {  # of a type that differs between versions of matplotlib
     "svg.fonttype": "none",  # letters stay letters: they can be searched, and have the page's font
     "svg.hashsalt": _SALT,
     "text.parse_math": False,  # a label may hold a $
@@ -101,11 +99,8 @@ def draw(name: str, title: str, make: Callable[[], Figure]) -> str:
 
 @contextmanager
 def _our_style() -> Iterator[None]:
-    try:
-        import matplotlib
-    except ModuleNotFoundError:
-        what = 'a report is drawn by matplotlib, which is not installed; pip install "smearprep[report]"'
-        raise SmearprepError(what) from None
+    import matplotlib
+
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_STYLE)
@@ -113,7 +108,7 @@ def _our_style() -> Iterator[None]:
 
 
 def _inlined(svg: bytes, name: str, title: str) -> str:
-    """matplotlib's file as an element of the page: no header, no style sheet, ids that only it has."""
+    """An SVG file as an element of the page: no header, no style sheet, ids that only it has."""
     root = ElementTree.fromstring(svg)
     for parent in list(root.iter()):
         for child in list(parent):

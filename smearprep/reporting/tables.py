@@ -13,7 +13,7 @@ from smearprep.leaks import LeakAudit, percent
 from smearprep.reporting.looks import Group, Look, Spread
 from smearprep.reporting.numbers import Numbers, balance, quantiles
 
-MOST_ROWS = 300
+MOST_ROWS = 1000
 """Longer tables are cut: the page says so, and `--json` has all of it."""
 _LONGEST = 400  # letters of one entry
 
@@ -52,7 +52,9 @@ class Table:
     @property
     def numeric(self) -> tuple[bool, ...]:
         """Of each column, whether it holds numbers."""
-        return tuple(all(entry.key is not None for entry in column) for column in zip(*self.rows, strict=True))
+        return tuple(
+            all(entry.key is not None for entry in column) for column in zip(*self.rows, strict=True)
+        )
 
 
 def _table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Entry]]) -> Table:
@@ -124,7 +126,16 @@ def sizes(numbers: Numbers, unit: str, per_px: float) -> Table:
         for category in numbers.categories
         if len(category.diameters)
     ]
-    head = ("category", "measured", "cut, not measured", "smallest", "5 % below", "median", "95 % below", "largest")
+    head = (
+        "category",
+        "measured",
+        "cut, not measured",
+        "smallest",
+        "5 % below",
+        "median",
+        "95 % below",
+        "largest",
+    )
     return _table(f"Diameters, {unit}", head, rows)
 
 
@@ -173,10 +184,17 @@ def subset_looks(spreads: Sequence[Spread], of: str) -> Table:
 def overlaps(audit: LeakAudit) -> Table:
     """How much of each subset's px another one knows."""
     rows = [
-        [_text(o.subset), _text(o.other), _share(o.share), _count(o.leaked), _count(o.pixels), _count(o.sources)]
+        [
+            _text(o.subset),
+            _text(o.other),
+            _share(o.share),
+            _count(o.leaked),
+            _count(o.pixels),
+            _count(o.sources),
+        ]
         for o in audit.overlaps
     ]
-    head = ("of the px in", "lie also in", "share", "px in both", "px in all", "raw images concerned")
+    head = ("of the px in", "lie also in", "share", "px in both", "px in all", "raw images")
     return _table("Windows that overlap, in px of the raw images", head, rows)
 
 

@@ -11,7 +11,10 @@ import typer
 from smearprep.cli.app import app
 from tests.sets import call
 
-COMMANDS = ("datasets", "inspect", "check", "tile", "pad", "split", "prepare", "convert", "demo")
+COMMANDS = (
+    "datasets", "formats", "inspect", "check", "tile", "pad", "split", "prepare", "convert", "coco", "report",
+    "demo",
+)  # fmt: skip
 HEAVY = {"numpy", "cv2", "PIL", "shapely", "pycocotools", "yaml", "orjson", "defusedxml", "torch"}
 # Not pydantic: typer itself loads it to read the arguments of a command.
 
@@ -28,11 +31,17 @@ def test_no_command_shows_help():
     assert "Usage:" in shown.output and all(name in shown.output for name in COMMANDS)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+COCO = ("merge", "filter", "relabel", "stats", "agree")
+SINGLE = [(name,) for name in COMMANDS if name != "coco"] + [("coco", name) for name in COCO]
+
+
+@pytest.mark.parametrize("name", SINGLE)
 def test_help_of_a_command(name):
-    shown = call(name, "--help")
+    shown = call(*name, "--help")
     assert shown.exit_code == 0 and shown.stderr == ""
-    command = typer.main.get_command(app).commands[name]
+    command = typer.main.get_command(app)
+    for word in name:
+        command = command.commands[word]
     text = " ".join(shown.stdout.split())
     assert command.help.split("\n")[0] in text
     for parameter in command.params:

@@ -97,6 +97,23 @@ def test_everything_else_stays(file, tmp_path):
     ]
 
 
+def test_a_skeleton_of_one_point_is_a_point(file, tmp_path):
+    edited(file, lambda value: value["annotations"][4].update(keypoints=[0, 0, 0, 3, 4, 1], num_keypoints=1))
+    kept(file, tmp_path)
+    point = data(tmp_path / "out.json")["annotations"][4]
+    assert (point["keypoints"], point["num_keypoints"], point["outline"]) == ([3, 4, 2], 1, "point")
+
+
+def test_categories_are_in_the_order_of_their_ids(file, tmp_path):
+    edited(file, lambda value: value["categories"].reverse())
+    kept(file, tmp_path)
+    assert [row["name"] for row in data(tmp_path / "out.json")["categories"]] == ["RBC", "WBC", "PLT"]
+    edited(file, lambda value: [row.update(id=f"c{row['id']}") for row in value["categories"]])
+    edited(file, lambda value: [e.update(category_id=f"c{e['category_id']}") for e in value["annotations"]])
+    kept(file, tmp_path)
+    assert [row["name"] for row in data(tmp_path / "out.json")["categories"]] == ["PLT", "WBC", "RBC"]
+
+
 def test_what_was_looked_for_stays_and_a_note_says_what_that_means(file, tmp_path):
     _, _, summary = kept(file, tmp_path, min_area=5)
     assert read(tmp_path / "out.json")["a.jpg"].annotated == {"RBC", "WBC", "PLT"}
@@ -133,6 +150,13 @@ def test_ids_that_cannot_stay_are_new(file, tmp_path):
         "new ids for 1 of 3 images, 4 to 4",
         "new ids for 3 of 6 annotations, 7 to 9",
     ]
+
+
+@pytest.mark.parametrize("id_", [-1, 2**60, 1.5, True, None])
+def test_ids_that_other_programs_may_not_take_are_new(file, tmp_path, id_):
+    edited(file, lambda value: value["annotations"][0].update(id=id_))
+    filter_cells(file, tmp_path / "out.json", Criteria())
+    assert [entry["id"] for entry in data(tmp_path / "out.json")["annotations"]] == [7, 2, 3, 4, 5, 6]
 
 
 def test_a_file_with_sparse_ids_and_an_empty_root(tmp_path):

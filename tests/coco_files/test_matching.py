@@ -53,9 +53,9 @@ def test_holes_count_and_boxes_are_compared_with_boxes():
 def test_points_by_their_distance():
     a = [Cell("RBC", shapely.Point(0, 0), "point"), Cell("RBC", box(0, 0))]
     b = [Cell("RBC", shapely.Point(3, 4), "point"), Cell("RBC", shapely.Point(0, 0), "point")]
-    assert near_points(a, b, 5) == {(0, 0): 0.5, (0, 1): 1}
-    assert near_points(a, b, 4.9) == near_points(a, b, 0) == {(0, 1): 1}
-    assert near_points(a[1:], b, 5) == near_points(a, [], 5) == {}
+    assert near_points(a, b, 5, "a") == {(0, 0): 0.5, (0, 1): 1}
+    assert near_points(a, b, 4.9, "a") == near_points(a, b, 0, "a") == {(0, 1): 1}
+    assert near_points(a[1:], b, 5, "a") == near_points(a, [], 5, "a") == {}
 
 
 def test_what_is_drawn_again_and_again_is_refused(monkeypatch):
@@ -65,13 +65,17 @@ def test_what_is_drawn_again_and_again_is_refused(monkeypatch):
         DataError, match=r"a\.jpg: its cells lie on top of each other in more than 1,000 pairs"
     ):
         overlaps(heap, heap, 0.5, "a.jpg")
+    points = [Cell("RBC", shapely.Point(1, 2), "point")] * 40
+    with pytest.raises(DataError, match="more than 1,000 pairs"):
+        near_points(points, points, 0, "a.jpg")
+    assert len(near_points(points[:30], points[:30], 0, "a.jpg")) == 900
     assert len(overlaps(heap[:30], heap[:30], 0.5, "a.jpg")) == 900
 
 
 # ---------------------------------------------------------------- one to one
 
 scored = st.dictionaries(
-    st.tuples(st.integers(0, 4), st.integers(0, 4)), st.sampled_from([0.5, 0.6, 0.75, 0.9, 1.0]), max_size=14
+    st.tuples(st.integers(0, 4), st.integers(0, 4)), st.sampled_from([0.1, 0.5, 0.75, 1.0]), max_size=14
 )
 five = st.lists(st.sampled_from("xy"), min_size=5, max_size=5)
 
@@ -97,9 +101,15 @@ def test_the_matching_is_the_best_of_all(scores, a, b):
 
 
 def test_many_before_good():
-    """Two pairs of 0.5 rather than one of 0.9: nobody's cell is lost to a neighbour."""
-    scores = {(0, 0): 0.9, (0, 1): 0.5, (1, 0): 0.5}
+    """Two pairs of 0.4 rather than one of 1: nobody's cell is lost to a neighbour."""
+    scores = {(0, 0): 1.0, (0, 1): 0.4, (1, 0): 0.4}
     assert best_matching(scores, (["x", "x"], ["x", "x"])) == [(0, 1), (1, 0)]
+
+
+def test_of_cells_at_one_place_those_of_one_label_match():
+    scores = {(i, j): 1.0 for i in range(3) for j in range(3)}
+    assert best_matching(scores, (["x", "y", "z"], ["z", "x", "y"])) == [(0, 1), (1, 2), (2, 0)]
+    assert best_matching({**scores, (0, 1): 0.9}, (["x", "y", "z"], ["z", "x", "y"]))[0] != (0, 1)
 
 
 def test_a_large_tangle_is_matched_by_falling_score(monkeypatch):

@@ -200,8 +200,10 @@ def test_images_by_name(tmp_path):
     assert list(read(tmp_path / "out.json")) == ["images/0a1b2c3d-Im 1.jpg", "x/Im 1.jpg"]
     assert merge(files, tmp_path / "out.json", match="name").counts["images"] == 1
     assert list(read(tmp_path / "out.json")) == ["images/0a1b2c3d-Im 1.jpg"]
+    write(tmp_path / "d.json", {"./x/a.jpg": [A], "x//a.jpg": [B]})
+    assert merge([tmp_path / "d.json"], tmp_path / "out.json").counts["images"] == 1
     write(tmp_path / "c.json", {"x/a.jpg": [A], "y/a.jpg": [B]})
-    with pytest.raises(RecipeError, match=r"x/a\.jpg and y/a\.jpg are both 'a\.jpg'"):
+    with pytest.raises(RecipeError, match=r"x/a\.jpg and y/a\.jpg are both 'a\.jpg' by name"):
         merge([tmp_path / "c.json"], tmp_path / "out.json", match="name")
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smearprep import leaks
-from smearprep.leaks import NEAR, AuditedImage, Overlap, audit, union_area
+from smearprep.leaks import NEAR, AuditedImage, Overlap, audit, windows
+from smearprep.leaks.windows import union_area
 from smearprep.windows import Window
 from tests.laws.strategies import LAW
 
@@ -19,19 +19,19 @@ WINDOWS = st.tuples(*[st.integers(-4, 15)] * 2, *[st.integers(1, 9)] * 2)
 SUBSETS = ("train", "val", "test")
 
 
-def _mask(windows: Iterable[Window]) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+def _mask(boxes: Iterable[Window]) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
     """The pixels in at least one window, without those left of or above the image."""
     mask = np.zeros((_EXTENT, _EXTENT), bool)
-    for x, y, w, h in windows:
+    for x, y, w, h in boxes:
         mask[max(y, 0) : max(y + h, 0), max(x, 0) : max(x + w, 0)] = True
     return mask
 
 
 @LAW
-@given(windows=st.lists(WINDOWS, max_size=12), block=st.sampled_from([1, 7, 1000]))
-def test_union_area_is_that_of_the_pixels(windows: list[Window], block: int) -> None:
-    moved = [(x + 4, y + 4, w, h) for x, y, w, h in windows]
-    with patch.object(leaks, "_BLOCK", block):
+@given(boxes=st.lists(WINDOWS, max_size=12), block=st.sampled_from([1, 7, 1000]))
+def test_union_area_is_that_of_the_pixels(boxes: list[Window], block: int) -> None:
+    moved = [(x + 4, y + 4, w, h) for x, y, w, h in boxes]
+    with patch.object(windows, "_BLOCK", block):
         assert union_area(moved) == _mask(moved).sum()
 
 
@@ -89,7 +89,7 @@ def test_near_duplicates_are_those_of_a_loop(rows: list[tuple[str, str, int | No
         and (not source or source != theirs)
         and (value ^ other).bit_count() <= NEAR
     }
-    with patch.object(leaks, "_BLOCK", block):
+    with patch.object(windows, "_BLOCK", block):
         found = audit(images)
     assert {(pair.first, pair.second, pair.distance) for pair in found.near} == expected
     assert found.near_pairs == len(expected)

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 import orjson
+import shapely
 from shapely import affinity
 from shapely.geometry import MultiPolygon, Point, Polygon
 
@@ -63,9 +64,8 @@ def entry_to_cell(
     attributes = entry.get("attributes")
     own = {key: entry[key] for key in (*OWN_FIELDS, "annotator") if key in entry}
     told = writable({**attributes, **own} if isinstance(attributes, dict) else own)
-    turned = _turn(entry, told)
     shape, outline, repaired = _place(entry, size, parts, faults)
-    if turned and outline == "box":
+    if outline == "box" and (turned := _turn(entry, told)):
         del told["rotation"]
         shape = affinity.rotate(shape, turned)  # y points down: with the clock
         outline = "box" if turned % 90 == 0 else "drawn"
@@ -196,14 +196,14 @@ def _is_number(value: Any) -> bool:
 def _box_to_shape(box: Any) -> Polygon:
     if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
         raise Unusable("invalid", _NO_BOX)
-    if not all(map(math.isfinite, box)):
-        raise Unusable("invalid", f"its box {box} has a coordinate that is no number")
-    if any(abs(n) > _FARTHEST for n in box):
-        raise Unusable("invalid", f"its box {box} lies in no image")
     x, y, w, h = box
-    shape = Polygon([(x, y), (x + w, y), (x + w, y + h), (x, y + h)])
-    if not _has_area(box) or not shape.area:
+    if not all(abs(n) <= _FARTHEST for n in box):
+        why = "lies in no image" if all(map(math.isfinite, box)) else "has a coordinate that is no number"
+        raise Unusable("invalid", f"its box {box} {why}")
+    right, lower = x + w, y + h
+    if w <= 0 or h <= 0 or not (right - x) * (lower - y) > 0:  # a width may vanish beside a large x
         raise Unusable("zero_area", f"its box {box} has no area")
+    shape: Polygon = shapely.box(x, y, right, lower)
     return shape
 
 

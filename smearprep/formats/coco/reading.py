@@ -195,10 +195,12 @@ class CocoFile:
 
 
 def _further(entry: Mapping[str, Any], cell: Cell) -> Mapping[str, Any]:
+    if _ENTRY_KEYS.issuperset(entry):
+        return _NOTHING
     left = entry.keys() - _ENTRY_KEYS
     if cell.outline == "point":
         left -= {"keypoints", "num_keypoints"}  # the writer makes them of the point
-    return writable({key: entry[key] for key in entry if key in left}) if left else _NOTHING
+    return writable({key: entry[key] for key in entry if key in left})
 
 
 def _why_none(data: Any) -> str:

@@ -1,0 +1,91 @@
+"""Fingerprints of images: bits that stay nearly the same when an image is encoded again or brightened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smearprep.errors import DataError
+from smearprep.images import RGB, check_complete, decode, probe, read_bytes
+
+LEAST_SIDE = 128
+"""The shorter side, px, below which `read_small` does not shrink an image."""
+
+_GRID, _WAVES = 64, 16  # px of the grey image, and its lowest spatial frequencies along each side
+_FLAT = 1.0  # grey levels: an image whose grey values spread less shows nothing that could be compared
+_BLACK = 16  # what padding becomes in a JPEG file, at most
+
+Fingerprint = NDArray[np.uint64]
+"""(4,) uint64: 255 bits, and one that is never set."""
+
+
+def read_small(path: Path) -> RGB:
+    """Decode an image to a half, a quarter or an eighth of its size, as long as `LEAST_SIDE` px remain.
+
+    JPEG files are decoded at that size, which is several times faster. As stored: EXIF is not applied.
+
+    Returns:
+        (h, w, 3) uint8 RGB.
+
+    Raises:
+        DataError: Not an image, truncated or damaged.
+    """
+    import cv2
+
+    data = read_bytes(path)
+    header = probe(path, data)
+    check_complete(data, header, path)
+    part = max(k for k in (1, 2, 4, 8) if k == 1 or min(header.size) >= k * LEAST_SIDE)
+    flags = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
+    if part > 1 and header.format == "JPEG" and header.mode in ("RGB", "L"):
+        buffer = np.frombuffer(data, np.uint8)
+        small = cv2.imdecode(buffer, flags[part] | cv2.IMREAD_IGNORE_ORIENTATION)
+        if small is None:
+            raise DataError(path, "its pixels cannot be decoded; the file is damaged")
+        return np.asarray(small[..., ::-1], np.uint8)
+    image = decode(data, path, oriented=False)
+    if part == 1:
+        return image
+    size = image.shape[1] // part, image.shape[0] // part
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def without_padding(image: RGB) -> RGB:
+    """The image without the black rows and columns along its borders; the whole image if all is black.
+
+    Args:
+        image: (H, W, 3) uint8.
+    """
+    bright = np.maximum(np.maximum(image[..., 0], image[..., 1]), image[..., 2]) > _BLACK
+    # A row is padding if hardly any of its pixels is bright: JPEG smears the image's edge over the border.
+    rows, columns = (np.flatnonzero(bright.mean(axis=axis) > 0.02) for axis in (1, 0))
+    if not len(rows) or not len(columns):
+        return image
+    return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def fingerprint(image: RGB) -> Fingerprint | None:
+    """255 bits that say which of an image's lowest spatial frequencies are strong (perceptual hash).
+
+    The grey image is averaged to 64x64 px; of its cosine transform the lowest 16x16 coefficients but the
+    mean are compared with their median (after Zauner, Implementation and benchmarking of perceptual
+    image hash functions, 2010, with 16 instead of 8 frequencies: 63 bits do not tell windows of
+    different smears apart).
+
+    Args:
+        image: (H, W, 3) uint8 RGB, without padding.
+
+    Returns:
+        (4,) uint64, or None for an image that shows nothing.
+    """
+    import cv2
+
+    grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, (_GRID, _GRID), interpolation=cv2.INTER_AREA).astype(np.float32)
+    if small.std() < _FLAT:
+        return None
+    waves = cv2.dct(small)[:_WAVES, :_WAVES].ravel()[1:]
+    bits = np.append(waves > np.median(waves), False)
+    return np.packbits(bits).view(np.uint64)
