@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = {"smearprep": "smearprep", "cli": "smearprep/cli", "models": "smearprep/models"}
-SHIPPED = {".py", ".yaml", ".typed"}
+SHIPPED = {".py", ".yaml", ".typed", ".html", ".css", ".js"}
 
 
 def expected_names() -> set[str]:

@@ -184,17 +184,10 @@ def subset_looks(spreads: Sequence[Spread], of: str) -> Table:
 def overlaps(audit: LeakAudit) -> Table:
     """How much of each subset's px another one knows."""
     rows = [
-        [
-            _text(o.subset),
-            _text(o.other),
-            _share(o.share),
-            _count(o.leaked),
-            _count(o.pixels),
-            _count(o.sources),
-        ]
+        [_text(o.subset), _text(o.other), _share(o.share), _count(o.leaked), _count(o.pixels)]
         for o in audit.overlaps
     ]
-    head = ("of the px in", "lie also in", "share", "px in both", "px in all", "raw images")
+    head = ("of the px in", "lie also in", "share", "px in both", "px in all")
     return _table("Windows that overlap, in px of the raw images", head, rows)
 
 

@@ -64,9 +64,8 @@ def look(context: BrowserContext, url: str, out: Path) -> list[str]:
             wide = page.evaluate("document.documentElement.scrollWidth")
             if wide > width:
                 faults.append(f"{name}: the page is {wide} px wide in a window of {width} px")
-    faults += sort_all(page)
     page.pdf(path=out / "print.pdf", format="A4", print_background=False)
-    return faults
+    return faults + sort_all(page)
 
 
 def is_foreign(requested: str, url: str) -> bool:
