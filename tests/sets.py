@@ -41,7 +41,7 @@ def counted(*arguments, **how):
 
 
 os.replace = counted  # every file of a set comes into being by a rename
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs tests in the background ignores it
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it in the background
 main()
 """
 """Runs the command line, and gets a signal just before the n-th file is renamed to its final name."""
