@@ -150,6 +150,9 @@ def _sizes(known: Sequence[tuple[int, Category]], um_per_px: float | None) -> Fi
         axes.set_xlim(0, highest)
     grid[-1].set_xlabel("diameter in the raw image, px")
     if um_per_px:
+        from matplotlib.ticker import MaxNLocator
+
+        grid[-1].xaxis.set_major_locator(MaxNLocator(5))  # the lower line of a label is wide
         grid[-1].xaxis.set_major_formatter(lambda px, _: f"{px:.0f}\n{px * um_per_px:.3g} µm")
     return figure
 
