@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import shapely
 
-from smearprep.formats.coco.annotations import Unusable, runs_to_shape
+from smearprep.formats.coco.runs import runs_to_shape
+from smearprep.formats.outlines import Unusable
 
 _FARTHEST = 1e9  # px: areas of what lies far beyond it overflow
 _TOLERANCE = 1e-6  # px, and relative for areas: what summing floats in another order may change

@@ -18,14 +18,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import orjson
 
-from smearprep.errors import DataError, OutputError, RecipeError
+from smearprep.errors import DataError
 from smearprep.findings import Finding
-from smearprep.formats.writing import Holds, StagedFolder, WriteOptions, coco_place, name_taken
+from smearprep.formats.staging import FolderWriter, Numbering
+from smearprep.formats.writing import Holds, WriteOptions, coco_place
 from smearprep.images import SUFFIXES, read_bytes
 from smearprep.jsonfiles import dump_json
 from smearprep.records import ImageCells
@@ -70,7 +70,7 @@ class _Lines:
         return f"{self.folder}/{file}" if self.folder else file
 
 
-class ImageFolderWriter:
+class ImageFolderWriter(FolderWriter):
     """Writes images and their metadata, in flat memory.
 
     Args:
@@ -87,28 +87,10 @@ class ImageFolderWriter:
     """
 
     def __init__(self, out: Path, options: WriteOptions, findings: list[Finding]) -> None:
-        self._folder = StagedFolder(out)
-        self._out = out
-        self._findings = findings
-        self._fixed = options.categories
-        self._numbers = {name: n for n, name in enumerate(options.categories)}  # in order of appearance
+        super().__init__(out, findings)
+        self._categories = Numbering(options.categories)
         self._lines: dict[str, _Lines] = {}
         self._misread: list[str] = []  # names that `load_dataset` will take for those of splits
-
-    def __enter__(self) -> Self:
-        self._folder.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            try:
-                self._finish()
-            except BaseException as failure:
-                self._folder.__exit__(type(failure), failure, failure.__traceback__)
-                raise
-        self._folder.__exit__(kind, error, trace)
 
     def add(self, image: ImageCells, picture: Path | None) -> None:
         """Copy an image, byte for byte, and note its cells."""
@@ -122,8 +104,7 @@ class ImageFolderWriter:
         if suffix.lower() not in SUFFIXES:
             inner, suffix = inner + picture.suffix, picture.suffix
         lines = self._lines.get(folder) or _Lines(folder)
-        if self._folder.free_name(lines.named(inner), suffix) is None:
-            self._findings.append(name_taken(image))
+        if self._name(image, lines.named(inner), suffix) is None:
             return
         line, rank = self._line(image, inner)
         self._folder.write(lines.named(inner), read_bytes(picture))
@@ -135,13 +116,12 @@ class ImageFolderWriter:
     def _line(self, image: ImageCells, name: str) -> tuple[bytes, int]:
         """An image's line, with the categories' numbers of now, and what it shows of the types."""
         assert image.size is not None, "writers are given images of a known size"
-        for label in () if self._fixed else sorted(image.annotated):
-            self._number(label)
+        self._categories.add(image.annotated)
         places = [coco_place(cell, image.size) for cell in image.cells]
         rings = [segmentation for segmentation, _, _ in places]
         objects = {
             "bbox": [box for _, _, box in places],
-            "category": [self._number(cell.label) for cell in image.cells],
+            "category": [self._categories.number(cell.label) for cell in image.cells],
             "category_name": [cell.label for cell in image.cells],
             "segmentation": rings,
             "area": [area for _, area, _ in places],
@@ -152,37 +132,24 @@ class ImageFolderWriter:
         rank = _OUTLINES if any(rings) else _CELLS if image.cells else _NOTHING
         return dump_json(record), rank
 
-    def _number(self, label: str) -> int:
-        """The number of a category, final if the categories were stated."""
-        number = self._numbers.get(label)
-        if number is None:
-            if self._fixed:
-                raise RecipeError(f"label {label!r} is none of the categories {', '.join(self._fixed)}")
-            number = self._numbers[label] = len(self._numbers)
-        return number
-
     def _spool(self, lines: _Lines, line: bytes, rank: int) -> None:
-        try:
-            with (self._folder.path / lines.named(_SPOOL)).open("ab") as file:
-                file.write(line)
-        except OSError as error:
-            raise OutputError(f"{self._out}: cannot be written ({error.strerror or error})") from None
+        with self._folder.errors(), (self._folder.path / lines.named(_SPOOL)).open("ab") as file:
+            file.write(line)
         if rank > lines.rank:
             lines.rank, lines.first = rank, lines.stop
         lines.stop += len(line)
 
-    def _finish(self) -> None:
+    def _close(self, finish: bool) -> None:
         """Write the metadata with the final numbers, and say what will not be taken as it is meant."""
-        names = self._fixed or tuple(sorted(self._numbers))
-        final = {self._numbers[name]: n for n, name in enumerate(names)}
+        if not finish:
+            return
+        final = self._categories.final()
         for lines in self._lines.values():
             spool = self._folder.path / lines.named(_SPOOL)
-            try:
+            with self._folder.errors():
                 with (self._folder.path / lines.named(_METADATA)).open("wb") as file:
                     file.writelines(_renumbered(line, final) for line in _ordered(spool, lines.first))
                 spool.unlink()
-            except OSError as error:
-                raise OutputError(f"{self._out}: cannot be written ({error.strerror or error})") from None
         self._findings += self._doubts()
 
     def _doubts(self) -> Iterator[Finding]:

@@ -12,12 +12,26 @@ from typing import Any
 
 import numpy as np
 
-from smearprep.findings import Finding
+from smearprep.findings import Finding, Kind
 from smearprep.geometry import Fault, FloatArray, assembled, outlines_to_shapes
 from smearprep.records import Cell, Outline, Shape
 
 Ring = Sequence[Sequence[Any]] | FloatArray
 """The vertices of an outline: (n, 2) x, y in px, open or closed; what is in it is not yet checked."""
+
+
+class Unusable(Exception):  # noqa: N818 - it says what an entry is
+    """An entry that makes no cell: becomes a finding, never an error for the user.
+
+    Args:
+        kind: Of the finding.
+        what: What is wrong, without a full stop.
+    """
+
+    def __init__(self, kind: Kind, what: str) -> None:
+        super().__init__(what)
+        self.kind = kind
+        self.what = what
 
 
 @dataclass(slots=True)

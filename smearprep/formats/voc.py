@@ -25,7 +25,8 @@ import shapely
 from smearprep.errors import DataError
 from smearprep.findings import Finding
 from smearprep.formats.reading import ReadOptions, image_name, image_size
-from smearprep.formats.writing import FilePerImage, Holds, WriteOptions
+from smearprep.formats.staging import FilePerImage
+from smearprep.formats.writing import Holds, WriteOptions
 from smearprep.jsonfiles import dump_json
 from smearprep.records import Cell, ImageCells
 from smearprep.xmlfiles import read_xml

@@ -14,15 +14,13 @@ from __future__ import annotations
 import io
 import re
 import tarfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from smearprep.errors import DataError, OutputError
 from smearprep.findings import Finding
-from smearprep.formats.writing import ALL_SHAPES, StagedFolder, WriteOptions, coco_place, name_taken
+from smearprep.formats.staging import FolderWriter, name_taken
+from smearprep.formats.writing import ALL_SHAPES, WriteOptions, coco_place
 from smearprep.images import SUFFIXES, read_bytes
 from smearprep.jsonfiles import dump_json
 from smearprep.records import Cell, ImageCells
@@ -37,7 +35,7 @@ def writer(out: Path, options: WriteOptions, findings: list[Finding]) -> WebData
     return WebDatasetWriter(out, options, findings)
 
 
-class WebDatasetWriter:
+class WebDatasetWriter(FolderWriter):
     """Writes 000000.tar, 000001.tar, ..., one image after the other. The same calls give the same bytes.
 
     Args:
@@ -51,30 +49,12 @@ class WebDatasetWriter:
     """
 
     def __init__(self, out: Path, options: WriteOptions, findings: list[Finding]) -> None:
-        self._folder = StagedFolder(out)
-        self._out = out
-        self._findings = findings
+        super().__init__(out, findings)
         self._shard_size = options.shard_size
         self._count = 0
         self._tar: tarfile.TarFile | None = None
         self._names: set[str] = set()
         self._keys: set[str] = set()
-
-    def __enter__(self) -> Self:
-        self._folder.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            self._close()
-        except OutputError as failure:
-            self._folder.__exit__(type(failure), failure, failure.__traceback__)
-            if error is None:
-                raise
-            return
-        self._folder.__exit__(kind, error, trace)
 
     def add(self, image: ImageCells, picture: Path | None) -> None:
         """Add an image, byte for byte, and its cells."""
@@ -90,9 +70,9 @@ class WebDatasetWriter:
         self._names.add(image.file_name)
         key = self._free_key(image.file_name)
         if self._count % self._shard_size == 0:
-            self._close()
+            self._close_tar()
             path = self._folder.path / f"{self._count // self._shard_size:06d}.tar"
-            with self._errors():
+            with self._folder.errors():
                 self._tar = tarfile.open(path, "w")  # noqa: SIM115 - is closed when it is full
         self._count += 1
         self._put(f"{key}{picture.suffix.lower()}", data)
@@ -116,20 +96,20 @@ class WebDatasetWriter:
         assert self._tar is not None
         entry = tarfile.TarInfo(name)
         entry.size, entry.mode = len(data), 0o644
-        with self._errors():
+        with self._folder.errors():
             self._tar.addfile(entry, io.BytesIO(data))
 
-    def _close(self) -> None:
-        if self._tar is not None:
-            with self._errors():
-                self._tar.close()
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def _close(self, finish: bool) -> None:
         try:
-            yield
-        except OSError as error:
-            raise OutputError(f"{self._out}: cannot be written ({error.strerror or error})") from None
+            self._close_tar()
+        except OutputError:
+            if finish:
+                raise
+
+    def _close_tar(self) -> None:
+        if self._tar is not None:
+            with self._folder.errors():
+                self._tar.close()
 
 
 def _record(image: ImageCells) -> dict[str, Any]:

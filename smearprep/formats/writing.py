@@ -1,13 +1,10 @@
-"""What every writer of annotations does alike: name what a format cannot hold; appear whole or not at all."""
+"""What a format can hold of cells, how what it cannot is simplified, and how COCO states a cell."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self, get_args
 
@@ -15,11 +12,9 @@ import numpy as np
 import shapely
 from shapely.geometry import MultiPolygon, Point, Polygon
 
-from smearprep.errors import OutputError, RecipeError
+from smearprep.errors import RecipeError
 from smearprep.findings import Finding
-from smearprep.formats.reading import stays_inside
 from smearprep.geometry import FloatArray, has_holes, rings, shape_to_counts
-from smearprep.images import write_atomic
 from smearprep.records import Cell, ImageCells, Shape
 
 Holes = Literal["slit", "fill", "leave_out"]
@@ -91,8 +86,8 @@ def fit_to_format(
 
     Args:
         image: Any image.
-        holds: What the format holds. Without "outlines" a cell becomes its bounding box, without "boxes" a
-            box becomes an outline of four corners, without "points" a point is left out.
+        holds: What the format holds. Without "outlines" a cell becomes its bounding box; without "boxes" or
+            "points" a cell of which no more is known is left out, for no outline is ever invented.
         options: `holes` and `parts`.
         findings: What is changed or left out is appended.
     """
@@ -111,16 +106,9 @@ def fit_to_format(
 def _fitting(cell: Cell, holds: frozenset[Holds], options: WriteOptions) -> tuple[Sequence[Cell], str]:
     """What a format holds of one cell, and what was done to it, or ""."""
     shape = cell.shape
-    if isinstance(shape, Point):
-        return (
-            ([cell], "")
-            if "points" in holds
-            else ([], "is only a point, which this format cannot hold; left out")
-        )
-    if cell.outline == "box":
-        return (
-            ([cell], "") if "boxes" in holds else ([cell], "is a box; written as an outline of four corners")
-        )
+    if isinstance(shape, Point) or cell.outline == "box":
+        is_held = ("points" if isinstance(shape, Point) else "boxes") in holds
+        return ([cell], "") if is_held else ([], f"is only a {cell.outline}, not an outline; left out")
     if "outlines" not in holds:
         return [
             replace(cell, shape=shapely.box(*shape.bounds), outline="box")
@@ -194,118 +182,6 @@ def _nearest(a: FloatArray, b: FloatArray) -> tuple[float, int, int]:
     squared = ((a[:, None] - b[None]) ** 2).sum(axis=2)
     i, j = np.unravel_index(int(squared.argmin()), squared.shape)
     return float(squared[i, j]), int(i), int(j)
-
-
-# ---------------------------------------------------------------- where it is written
-
-
-class StagedFolder:
-    """A folder that appears whole at a clean exit: until then its files lie in `.NAME.part` beside it.
-
-    Args:
-        out: The folder. It may be there if it is empty.
-
-    Raises:
-        OutputError: It holds something, or cannot be written (on entering, adding or leaving).
-    """
-
-    def __init__(self, out: Path) -> None:
-        self._out = out.absolute()
-        self._part = self._out.with_name(f".{self._out.name}.part")
-        self._written: set[str] = set()
-
-    def __enter__(self) -> Self:
-        with self._errors():
-            if os.path.lexists(self._out) and not self._out.is_dir():
-                raise OutputError(f"{self._out}: is there and is no folder; choose another output")
-            if self._out.is_dir() and any(self._out.iterdir()):
-                raise OutputError(f"{self._out}: is not empty; choose another folder, or remove it first")
-            shutil.rmtree(self._part, ignore_errors=True)  # of a killed run
-            self._part.mkdir(parents=True)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if error is None:
-                with self._errors():
-                    with suppress(FileNotFoundError):
-                        self._out.rmdir()
-                    self._part.rename(self._out)
-        finally:
-            shutil.rmtree(self._part, ignore_errors=True)
-
-    @property
-    def path(self) -> Path:
-        """Where the files lie until the exit."""
-        return self._part
-
-    def free_name(self, image: str, suffix: str) -> str | None:
-        """The path, relative to the folder, of the file for an image: its own path with another suffix.
-
-        None if another image has taken it (`a.jpg` and `a.png`, or one image twice).
-        """
-        path = PurePosixPath(image)
-        assert stays_inside(image), image
-        name = str(path.with_suffix(suffix))
-        if name.casefold() in self._written:  # some file systems do not tell A from a
-            return None
-        self._written.add(name.casefold())
-        return name
-
-    def write(self, name: str, data: bytes) -> None:
-        """Write a file, by its path relative to the folder."""
-        write_atomic(self._part / name, data)
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise OutputError(f"{self._out}: cannot be written ({error.strerror or error})") from None
-
-
-class FilePerImage:
-    """A writer of one annotation file an image, in a folder.
-
-    Args:
-        out: The folder, which must be empty or not there.
-        suffix: Of the files.
-        to_bytes: The file of an image.
-        findings: An image whose file's name is taken is left out and named here.
-    """
-
-    def __init__(
-        self, out: Path, suffix: str, to_bytes: Callable[[ImageCells], bytes], findings: list[Finding]
-    ) -> None:
-        self._folder = StagedFolder(out)
-        self._suffix = suffix
-        self._to_bytes = to_bytes
-        self._findings = findings
-
-    def __enter__(self) -> Self:
-        self._folder.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._folder.__exit__(kind, error, trace)
-
-    def add(self, image: ImageCells, picture: Path | None) -> None:
-        """Write an image's file."""
-        name = self._folder.free_name(image.file_name, self._suffix)
-        if name is None:
-            self._findings.append(name_taken(image))
-        else:
-            self._folder.write(name, self._to_bytes(image))
-
-
-def name_taken(image: ImageCells) -> Finding:
-    """What is said of an image whose file's name another image has taken."""
-    what = f"an image has taken its name already, or it comes twice; {len(image.cells)} cells left out"
-    return Finding("missing_image", what, image.file_name)
 
 
 # ---------------------------------------------------------------- where a cell is, in COCO's terms

@@ -516,7 +516,7 @@ def test_the_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
         writer.add(image_of(), None)
         raise KeyboardInterrupt
     assert not list(path.parent.iterdir())
-    (path.parent / ".a.xml.images.part").write_text("of a killed run")
+    (path.parent / ".a.xml.spool.part").write_text("of a killed run")
     written(path, [image_of()])
     assert [found.name for found in path.parent.iterdir()] == ["a.xml"]
     for bad, said in ((tmp_path / "a.json", "name it so"), (path / "b.xml", "cannot be written")):

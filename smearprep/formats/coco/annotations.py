@@ -13,8 +13,9 @@ import shapely
 from shapely import affinity
 from shapely.geometry import MultiPolygon, Point, Polygon
 
-from smearprep.formats.coco.runs import Unusable, runs_to_shape
+from smearprep.formats.coco.runs import runs_to_shape
 from smearprep.formats.coco.writing import OWN_FIELDS
+from smearprep.formats.outlines import Unusable
 from smearprep.geometry import FloatArray, assembled
 from smearprep.records import OUTLINES, Cell, Outline, Shape
 

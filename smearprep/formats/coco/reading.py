@@ -15,7 +15,7 @@ from typing import Any
 
 from smearprep.errors import DataError
 from smearprep.findings import Finding
-from smearprep.formats.coco.annotations import Unusable, entry_to_cell, open_rings, vertices, writable
+from smearprep.formats.coco.annotations import entry_to_cell, open_rings, vertices, writable
 from smearprep.formats.coco.lists import (
     Log,
     annotated_in,
@@ -29,6 +29,7 @@ from smearprep.formats.coco.lists import (
     told_as,
 )
 from smearprep.formats.coco.writing import OWN_FIELDS
+from smearprep.formats.outlines import Unusable
 from smearprep.formats.reading import ReadOptions
 from smearprep.geometry import outlines_to_shapes
 from smearprep.jsonfiles import read_json

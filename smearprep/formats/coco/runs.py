@@ -10,26 +10,12 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import MultiPolygon, Polygon
 
-from smearprep.findings import Kind
+from smearprep.formats.outlines import Unusable
 from smearprep.geometry import mask_to_shapes
 from smearprep.images import MAX_PIXELS
 
 _MOST_LAID_OUT = 2**25  # px: a mask that needs more of them to be traced is no cell's
 _MOST_REGIONS = 10_000
-
-
-class Unusable(Exception):  # noqa: N818 - it says what an entry is
-    """An annotation that makes no cell: becomes a finding, never an error for the user.
-
-    Args:
-        kind: Of the finding.
-        what: What is wrong, without a full stop.
-    """
-
-    def __init__(self, kind: Kind, what: str) -> None:
-        super().__init__(what)
-        self.kind = kind
-        self.what = what
 
 
 def runs_to_shape(segmentation: Mapping[str, Any], size: tuple[int, int] | None) -> Polygon | MultiPolygon:

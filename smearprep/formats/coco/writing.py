@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any
 
 import numpy as np
 import orjson
 import shapely
 from numpy.typing import NDArray
 
-from smearprep.errors import OutputError, RecipeError
+from smearprep.errors import RecipeError
+from smearprep.formats.staging import SpooledFile
 from smearprep.formats.writing import run_lengths
-from smearprep.images import is_file, read_bytes, refuse_special
+from smearprep.images import is_file, read_bytes
 from smearprep.records import ImageCells, Shape
 
 _HEAD = b'{"info":{"description":"cells in blood-smear images, written by smearprep"}'
@@ -45,7 +44,7 @@ def is_own_work(path: Path) -> bool:
     return is_file(path) and read_bytes(path, len(_HEAD)) == _HEAD
 
 
-class CocoWriter:
+class CocoWriter(SpooledFile):
     """Writes a COCO file annotation by annotation, in flat memory.
 
     A context manager: the file is there after a clean exit, whole; after an exception nothing is.
@@ -70,7 +69,7 @@ class CocoWriter:
         first_image_id: int = 1,
         first_annotation_id: int = 1,
     ) -> None:
-        self._path = path
+        super().__init__(path)
         self._fixed = None if categories is None else tuple(categories)
         self._numbers: dict[str, int] = {}  # as the spool has them: in order of appearance
         self._marked: dict[str, orjson.Fragment] = {}
@@ -79,31 +78,6 @@ class CocoWriter:
         self._present: dict[int, set[str]] = {}
         self._next_image = first_image_id
         self._next_cell = first_annotation_id
-        self._whole = path.with_name(f".{path.name}.part")
-        self._spooled = path.with_name(f".{path.name}.annotations.part")
-        self._spool: IO[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        refuse_special(self._path)
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._spool = self._spooled.open("w+b")
-        except OSError as error:
-            raise self._failed(error) from None
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with ExitStack() as cleanup:
-            cleanup.callback(self._whole.unlink, missing_ok=True)
-            cleanup.callback(self._spooled.unlink, missing_ok=True)
-            cleanup.callback(self._close_spool)
-            if error is None:
-                try:
-                    self._finish()
-                except OSError as failure:
-                    raise self._failed(failure) from None
 
     def add(self, image: ImageCells, picture: Path | None) -> None:
         """Add an image with its cells; its annotation file becomes the record's `annotation_file`."""
@@ -215,12 +189,7 @@ class CocoWriter:
                 _with_keypoints(extras or [_NOTHING] * len(ids), outlines, boxes), strict=True,
             )
         ]  # fmt: skip
-        assert self._spool is not None, "CocoWriter is a context manager: use it in a with statement"
-        try:
-            self._spool.write(_BETWEEN if self._spool.tell() else b"")
-            self._spool.write(_BETWEEN.join(lines))
-        except OSError as error:
-            raise self._failed(error) from None
+        self._put(_BETWEEN.join(lines), between=_BETWEEN)
         return ids
 
     def _number(self, label: str) -> orjson.Fragment:
@@ -233,24 +202,20 @@ class CocoWriter:
             marked = self._marked[label] = orjson.Fragment(b"%b%d%b" % (_MARK, number, _MARK))
         return marked
 
-    def _finish(self) -> None:
-        """Write the file from the image records and the spooled annotations, and move it into place."""
+    def _finish(self, file: IO[bytes], spool: IO[bytes]) -> None:
+        """Write the file from the image records and the spooled annotations."""
         names = self._fixed
         if names is None:
             names = tuple(sorted(set(self._numbers).union(*self._annotated.values())))
         ids = {name: n for n, name in enumerate(names, 1)}
         final = {number: ids[name] for name, number in self._numbers.items()}
-        assert self._spool is not None
-        self._spool.seek(0)
-        with self._whole.open("wb") as file:
-            file.write(_HEAD + b',\n"licenses":[],\n"categories":[\n')
-            file.writelines(_list_lines({"id": n, "name": name} for name, n in ids.items()))
-            file.write(b'\n],\n"images":[\n')
-            file.writelines(_list_lines(self._image_record(n, ids) for n in self._images))
-            file.write(b'\n],\n"annotations":[\n')
-            file.writelines(_renumbered(self._spool, final))
-            file.write(b"\n]}\n")
-        self._whole.replace(self._path)
+        file.write(_HEAD + b',\n"licenses":[],\n"categories":[\n')
+        file.writelines(_list_lines({"id": n, "name": name} for name, n in ids.items()))
+        file.write(b'\n],\n"images":[\n')
+        file.writelines(_list_lines(self._image_record(n, ids) for n in self._images))
+        file.write(b'\n],\n"annotations":[\n')
+        file.writelines(_renumbered(spool, final))
+        file.write(b"\n]}\n")
 
     def _image_record(self, image_id: int, ids: Mapping[str, int]) -> dict[str, Any]:
         record = self._images[image_id]
@@ -263,16 +228,6 @@ class CocoWriter:
             "not_exhaustive_category_ids": [n for name, n in ids.items() if name not in annotated],
             "neg_category_ids": [n for name, n in ids.items() if name in absent],
         }
-
-    def _close_spool(self) -> None:
-        if self._spool is not None:
-            try:
-                self._spool.close()
-            except OSError as error:  # what could not be flushed is lost with the file
-                raise self._failed(error) from None
-
-    def _failed(self, error: OSError) -> OutputError:
-        return OutputError(f"{self._path}: cannot be written ({error.strerror or error})")
 
 
 def _list_lines(records: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from smearprep.errors import DataError
 from smearprep.findings import Finding
 from smearprep.formats.cvat import shapes
-from smearprep.formats.cvat.shapes import Unusable, whole
-from smearprep.formats.outlines import Drawn, drawn_to_cells
+from smearprep.formats.cvat.shapes import whole
+from smearprep.formats.outlines import Drawn, Unusable, drawn_to_cells
 from smearprep.formats.reading import ReadOptions, image_name, image_size
 from smearprep.records import Cell, ImageCells, Outline
 from smearprep.xmlfiles import read_xml

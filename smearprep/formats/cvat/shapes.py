@@ -12,9 +12,8 @@ import numpy as np
 import shapely
 from shapely.geometry import MultiPolygon, Point, Polygon
 
-from smearprep.findings import Kind
 from smearprep.formats import outlines
-from smearprep.formats.outlines import Ring, turned
+from smearprep.formats.outlines import Ring, Unusable, turned
 from smearprep.geometry import FloatArray, Mask, mask_to_shapes
 from smearprep.images import MAX_PIXELS
 
@@ -26,20 +25,6 @@ _MOST_RUNS = 200_000  # of one mask
 _MOST_REGIONS = 5_000  # of one mask, all traced in seconds: more is noise
 _MOST_PIXELS = MAX_PIXELS // 4  # of one mask's box: tracing it takes ten bytes a pixel
 _WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
-
-
-class Unusable(Exception):  # noqa: N818 - it says what a shape is
-    """A shape that makes no cell: becomes a finding, never an error for the user.
-
-    Args:
-        kind: Of the finding.
-        what: What is wrong, without a full stop.
-    """
-
-    def __init__(self, kind: Kind, what: str) -> None:
-        super().__init__(what)
-        self.kind = kind
-        self.what = what
 
 
 def whole(text: str | None) -> int | None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Self
 from xml.sax.saxutils import escape, quoteattr
 
@@ -18,7 +16,7 @@ from shapely.geometry import MultiPolygon, Point, Polygon
 from smearprep.errors import OutputError
 from smearprep.findings import Finding
 from smearprep.formats.cvat.reading import PART
-from smearprep.images import refuse_special
+from smearprep.formats.staging import SpooledFile
 from smearprep.jsonfiles import dump_json
 from smearprep.records import Cell, ImageCells
 
@@ -26,7 +24,7 @@ _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MOST = 10**9  # of a group or a level: CVAT has 31 bits, and the groups of parts are counted on
 
 
-class CvatWriter:
+class CvatWriter(SpooledFile):
     """Writes one "CVAT for images 1.1" file, image by image.
 
     A context manager: the file is there after a clean exit, whole; after an exception nothing is. The
@@ -42,43 +40,20 @@ class CvatWriter:
     """
 
     def __init__(self, path: Path, categories: Sequence[str], findings: list[Finding]) -> None:
-        self._path = path
+        super().__init__(path)
         self._labels = tuple(categories)
         self._findings = findings
         self._annotated: list[frozenset[str]] = []
         self._kinds: dict[str, dict[str, set[str]]] = {}  # of each label's attributes, as they come by
-        self._whole = path.with_name(f".{path.name}.part")
-        self._spooled = path.with_name(f".{path.name}.images.part")
-        self._spool: IO[bytes] | None = None
 
     def __enter__(self) -> Self:
         if self._path.suffix.lower() != ".xml":
             raise OutputError(f"{self._path}: a CVAT file is one .xml file for all images; name it so")
-        refuse_special(self._path)
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._spool = self._spooled.open("w+b")
-        except OSError as error:
-            raise self._failed(error) from None
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with ExitStack() as cleanup:
-            cleanup.callback(self._whole.unlink, missing_ok=True)
-            cleanup.callback(self._spooled.unlink, missing_ok=True)
-            cleanup.callback(self._close_spool)
-            if error is None:
-                try:
-                    self._finish()
-                except OSError as failure:
-                    raise self._failed(failure) from None
+        return super().__enter__()
 
     def add(self, image: ImageCells, picture: Path | None) -> None:
         """Add an image: its size is stated, and no cell has a hole."""
         assert image.size is not None
-        assert self._spool is not None, "CvatWriter is a context manager: use it in a with statement"
         width, height = image.size
         name = _legal(image.file_name)
         if name != image.file_name:
@@ -96,10 +71,7 @@ class CvatWriter:
             lines += self._shapes(shown, fresh)
         lines.append("  </image>\n")
         self._annotated.append(frozenset(map(_legal, image.annotated)))
-        try:
-            self._spool.write("".join(lines).encode())
-        except OSError as error:
-            raise self._failed(error) from None
+        self._put("".join(lines).encode())
 
     def _shapes(self, cell: Cell, fresh: Iterator[int]) -> Iterator[str]:
         """The shapes of a cell: one, or a polygon a part."""
@@ -139,9 +111,8 @@ class CvatWriter:
             text = _legal(dump_json(value).decode().strip())
         return f"<attribute name={quoteattr(name)}>{_text(text)}</attribute>"
 
-    def _finish(self) -> None:
-        """Write the file from the labels and the spooled images, and move it into place."""
-        assert self._spool is not None
+    def _finish(self, file: IO[bytes], spool: IO[bytes]) -> None:
+        """Write the file from the labels and the spooled images."""
         labels = tuple(map(_legal, self._labels))
         if not labels:
             labels = tuple(sorted(set(self._kinds).union(*self._annotated)))
@@ -152,12 +123,9 @@ class CvatWriter:
                 "labels is for all images, so a reader will take what was not looked for as not there"
             )
             self._findings.append(Finding("note", what, self._path.name))
-        self._spool.seek(0)
-        with self._whole.open("wb") as file:
-            file.write("".join(self._head(labels)).encode())
-            shutil.copyfileobj(self._spool, file, 1 << 20)
-            file.write(b"</annotations>\n")
-        self._whole.replace(self._path)
+        file.write("".join(self._head(labels)).encode())
+        shutil.copyfileobj(spool, file, 1 << 20)
+        file.write(b"</annotations>\n")
 
     def _head(self, labels: Sequence[str]) -> Iterator[str]:
         """All that stands before the images."""
@@ -173,16 +141,6 @@ class CvatWriter:
                 yield "</attribute>"
             yield "</attributes></label>\n"
         yield "      </labels>\n    </task>\n  </meta>\n"
-
-    def _close_spool(self) -> None:
-        if self._spool is not None:
-            try:
-                self._spool.close()
-            except OSError as error:  # what could not be flushed is lost with the file
-                raise self._failed(error) from None
-
-    def _failed(self, error: OSError) -> OutputError:
-        return OutputError(f"{self._path}: cannot be written ({error.strerror or error})")
 
 
 # ---------------------------------------------------------------- where a cell is

@@ -13,9 +13,9 @@ import orjson
 import shapely
 from shapely.geometry import MultiPolygon, Point
 
-from smearprep.findings import Finding, Kind
+from smearprep.findings import Finding
 from smearprep.formats.label_studio.brush import BrokenBrushError, brush_to_shape
-from smearprep.formats.outlines import Drawn, ellipse, turned
+from smearprep.formats.outlines import Drawn, Unusable, ellipse, turned
 from smearprep.formats.reading import image_size
 from smearprep.geometry import FloatArray
 
@@ -24,20 +24,6 @@ Size = tuple[int, int]
 _SHAPES = frozenset(("polygon", "rectangle", "ellipse", "keypoint", "brush"))
 _REMARKS = frozenset(("choices", "textarea", "rating", "number", "taxonomy", "datetime"))
 _FARTHEST = 1e9  # px: outlines must not reach beyond it either
-
-
-class Unusable(Exception):  # noqa: N818 - it says what a region is
-    """A region that makes no cell: becomes a finding, never an error for the user.
-
-    Args:
-        kind: Of the finding.
-        what: What is wrong, without a full stop.
-    """
-
-    def __init__(self, kind: Kind, what: str) -> None:
-        super().__init__(what)
-        self.kind = kind
-        self.what = what
 
 
 @dataclass(slots=True)

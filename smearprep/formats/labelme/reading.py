@@ -12,8 +12,8 @@ from typing import Any
 from smearprep.errors import DataError
 from smearprep.findings import Finding, shown_name
 from smearprep.formats.labelme.groups import joined
-from smearprep.formats.labelme.shapes import GroupId, Unusable, entry_to_drawn, group_of
-from smearprep.formats.outlines import Drawn, drawn_to_cells
+from smearprep.formats.labelme.shapes import GroupId, entry_to_drawn, group_of
+from smearprep.formats.outlines import Drawn, Unusable, drawn_to_cells
 from smearprep.formats.reading import ReadOptions, image_name, image_size
 from smearprep.images import probe
 from smearprep.jsonfiles import read_json

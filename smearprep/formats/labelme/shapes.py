@@ -16,8 +16,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import MultiPolygon, Point, Polygon
 
-from smearprep.findings import Kind
-from smearprep.formats.outlines import Drawn, Ring, ellipse
+from smearprep.formats.outlines import Drawn, Ring, Unusable, ellipse
 from smearprep.geometry import Mask, mask_to_shapes
 from smearprep.records import Outline
 
@@ -32,20 +31,6 @@ _NOTHING: Mapping[str, Any] = {}
 _RINGS = frozenset(("oriented_rectangle", "rotation", "quadrilateral"))
 _NO_AREA = frozenset(("line", "linestrip", "points"))
 _ONE_CHANNEL = frozenset(("1", "L", "P", "I;16", "I"))
-
-
-class Unusable(Exception):  # noqa: N818 - it says what a shape is
-    """A shape that makes no cell: becomes a finding, never an error for the user.
-
-    Args:
-        kind: Of the finding.
-        what: What is wrong, without a full stop.
-    """
-
-    def __init__(self, kind: Kind, what: str) -> None:
-        super().__init__(what)
-        self.kind = kind
-        self.what = what
 
 
 def entry_to_drawn(entry: Any, id_: str) -> Drawn:

@@ -14,7 +14,8 @@ from shapely.geometry import MultiPolygon, Point, Polygon
 
 from smearprep.findings import Finding
 from smearprep.formats.labelme.shapes import is_description, is_score, usual_outline
-from smearprep.formats.writing import FilePerImage, Holds, WriteOptions, Writer
+from smearprep.formats.staging import FilePerImage
+from smearprep.formats.writing import Holds, WriteOptions, Writer
 from smearprep.jsonfiles import dump_json
 from smearprep.records import Cell, ImageCells, Outline
 

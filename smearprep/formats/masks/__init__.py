@@ -22,8 +22,7 @@ from smearprep.formats.masks.writing import MasksWriter
 from smearprep.formats.writing import Holds, WriteOptions
 
 TITLE = "masks (image files: binary, colour-coded or one value an instance)"
-HOLDS: frozenset[Holds] = frozenset({"outlines", "holes", "parts", "boxes"})
-"""Boxes come to the writer as boxes, and it leaves them out: their four corners are no cell's outline."""
+HOLDS: frozenset[Holds] = frozenset({"outlines", "holes", "parts"})
 
 __all__ = [
     "BACKGROUND", "HOLDS", "TITLE", "MasksWriter", "labels_to_cells", "mask_to_cells", "read", "read_classes",

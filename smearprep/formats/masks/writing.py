@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import ceil, floor, isfinite
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import shapely
@@ -17,7 +16,8 @@ from smearprep.errors import OutputError, RecipeError
 from smearprep.findings import Finding
 from smearprep.formats.masks.files import BACKGROUND, count_values, read_labels
 from smearprep.formats.masks.written import CLASS, EDGE, INSTANCE, LABELS, MOST_CELLS, MOST_LABELS
-from smearprep.formats.writing import StagedFolder, WriteOptions, name_taken
+from smearprep.formats.staging import FolderWriter, Numbering
+from smearprep.formats.writing import WriteOptions
 from smearprep.geometry import shape_to_mask
 from smearprep.images import MAX_PIXELS
 from smearprep.jsonfiles import dump_json
@@ -27,7 +27,7 @@ UInt8 = NDArray[np.uint8]
 UInt16 = NDArray[np.uint16]
 
 
-class MasksWriter:
+class MasksWriter(FolderWriter):
     """Writes a folder of class masks, instance masks and edge maps, all lossless PNG, and labels.json.
 
     Instances are numbered from 1 in the order of the cells. Where cells overlap, a pixel belongs to the one
@@ -46,29 +46,10 @@ class MasksWriter:
     """
 
     def __init__(self, out: Path, options: WriteOptions, findings: list[Finding]) -> None:
-        self._folder = StagedFolder(out)
-        self._out = out
-        self._findings = findings
-        self._fixed = options.categories
-        self._numbers: dict[str, int] = {}  # in order of appearance
+        super().__init__(out, findings)
+        self._classes = Numbering(options.categories)
         self._files: list[str] = []  # class masks that hold a cell
-        for name in options.categories:
-            self._number(name)
-
-    def __enter__(self) -> Self:
-        self._folder.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            try:
-                self._finish()
-            except BaseException as failure:
-                self._folder.__exit__(type(failure), failure, failure.__traceback__)
-                raise
-        self._folder.__exit__(kind, error, trace)
+        self._check(options.categories)
 
     def add(self, image: ImageCells, picture: Path | None) -> None:
         """Write an image's three masks."""
@@ -82,42 +63,29 @@ class MasksWriter:
         if why:
             self._findings.append(Finding("unreadable", f"{why}; left out", image.file_name))
             return
-        name = self._folder.free_name(image.file_name, ".png")
+        name = self._name(image, image.file_name, ".png")
         if name is None:
-            self._findings.append(name_taken(image))
             return
-        for label in () if self._fixed else sorted(image.annotated):
-            self._number(label)
-        cells = self._held(image)
-        instances = self._painted(image.file_name, cells, image.size)
-        classes = np.array([0, *(self._number(cell.label) for _, cell in cells)], np.uint8)
+        self._classes.add(image.annotated)
+        numbers = [1 + self._classes.number(cell.label) for cell in image.cells]
+        self._check(self._classes.names)
+        instances = self._painted(image)
+        classes = np.array([0, *numbers], np.uint8)
         self._folder.write(f"{INSTANCE}/{name}", _png(instances))
         self._folder.write(f"{CLASS}/{name}", _png(classes[instances]))
         self._folder.write(f"{EDGE}/{name}", _png(edges(instances)))
-        if cells:
+        if numbers:
             self._files.append(f"{CLASS}/{name}")
 
-    def _held(self, image: ImageCells) -> list[tuple[int, Cell]]:
-        """The cells whose outline is known, and which they are; the others are named."""
-        held = []
-        for n, cell in enumerate(image.cells):
-            if isinstance(cell.shape, Point) or cell.outline == "box":
-                what = (
-                    f"the {cell.label} cell is only a {cell.outline}: which pixels are its own, nobody knows"
-                )
-                self._findings.append(Finding("simplified", f"{what}; left out", image.file_name, str(n)))
-            else:
-                held.append((n, cell))
-        return held
-
-    def _painted(self, file: str, cells: Sequence[tuple[int, Cell]], size: tuple[int, int]) -> UInt16:
-        """The instance mask of cells; what is covered of them is named."""
-        instances = np.zeros(size[::-1], np.uint16)
-        areas = [0] * len(cells)
-        for at in sorted(range(len(cells)), key=lambda at: _z_order(cells[at][1])):
-            areas[at] = _paint(instances, cells[at][1].shape, at + 1)
+    def _painted(self, image: ImageCells) -> UInt16:
+        """The instance mask of an image; what is covered of its cells is named."""
+        assert image.size is not None
+        instances = np.zeros(image.size[::-1], np.uint16)
+        areas = [0] * len(image.cells)
+        for n in sorted(range(len(areas)), key=lambda n: _z_order(image.cells[n])):
+            areas[n] = _paint(instances, image.cells[n].shape, n + 1)
         shown = count_values(instances)[1:].tolist()
-        for (n, cell), area, left in zip(cells, areas, shown, strict=False):
+        for n, (cell, area, left) in enumerate(zip(image.cells, areas, shown, strict=False)):
             what = ""
             if not area:
                 what = "covers no pixel's centre; left out"
@@ -126,32 +94,26 @@ class MasksWriter:
             elif left < area:
                 what = f"lies partly below others: {area - left} of its {area} px are theirs"
             if what:
-                self._findings.append(Finding("simplified", f"the {cell.label} cell {what}", file, str(n)))
+                told = f"the {cell.label} cell {what}"
+                self._findings.append(Finding("simplified", told, image.file_name, str(n)))
         return instances
 
-    def _number(self, label: str) -> int:
-        """The number of a class, final if the categories were stated."""
-        number = self._numbers.get(label)
-        if number is None:
-            if label == BACKGROUND:
-                raise RecipeError(
-                    f"label {label!r} is what masks call the pixels of no cell; map it to another"
-                )
-            if self._fixed and label not in self._fixed:
-                raise RecipeError(f"label {label!r} is none of the categories {', '.join(self._fixed)}")
-            if len(self._numbers) == MOST_LABELS:
-                what = (
-                    f"more than {MOST_LABELS} categories, which the 8 bits of a class mask cannot tell apart"
-                )
-                raise OutputError(f"{self._out}: {what}")
-            number = self._numbers[label] = len(self._numbers) + 1
-        return number
+    def _check(self, names: Sequence[str]) -> None:
+        """Refuse categories that class masks cannot tell apart."""
+        if BACKGROUND in names:
+            what = f"label {BACKGROUND!r} is what masks call the pixels of no cell; map it to another"
+            raise RecipeError(what)
+        if len(names) > MOST_LABELS:
+            what = f"more than {MOST_LABELS} categories, which the 8 bits of a class mask cannot tell apart"
+            raise OutputError(f"{self._out}: {what}")
 
-    def _finish(self) -> None:
+    def _close(self, finish: bool) -> None:
         """Give classes their final numbers, and write what these are."""
-        names = self._fixed or tuple(sorted(self._numbers))
-        numbers = {BACKGROUND: 0, **{name: n for n, name in enumerate(names, 1)}}
-        final = np.array([0, *(numbers[name] for name in self._numbers)], np.uint8)
+        if not finish:
+            return
+        numbers = {BACKGROUND: 0, **{name: n for n, name in enumerate(self._classes.names, 1)}}
+        changed = self._classes.final()
+        final = np.array([0, *(1 + changed[n] for n in range(len(changed)))], np.uint8)
         if (final != np.arange(len(final))).any():
             for file in self._files:
                 self._folder.write(file, _png(final[read_labels(self._folder.path / file)]))

@@ -12,8 +12,8 @@ import numpy as np
 from shapely.errors import ShapelyError
 from shapely.geometry import MultiPolygon, Point, Polygon
 
-from smearprep.findings import Finding, Kind
-from smearprep.formats.outlines import Drawn, drawn_to_cells
+from smearprep.findings import Finding
+from smearprep.formats.outlines import Drawn, Unusable, drawn_to_cells
 from smearprep.formats.qupath.metadata import OUTLINE_KEY, text_to_value
 from smearprep.geometry import assembled
 from smearprep.records import OUTLINES, Outline
@@ -27,20 +27,6 @@ _OF_PROGRAMS = frozenset(
 )
 _NO_CELLS = frozenset(("root", "tmaCore", "tma_core", "PathRootObject", "TMACoreObject"))
 _DEEPEST = 64  # classes within classes
-
-
-class Unusable(Exception):  # noqa: N818 - it says what an object is
-    """An object that makes no cell: becomes a finding, never an error for the user.
-
-    Args:
-        kind: Of the finding.
-        what: What is wrong, without a full stop.
-    """
-
-    def __init__(self, kind: Kind, what: str) -> None:
-        super().__init__(what)
-        self.kind = kind
-        self.what = what
 
 
 @dataclass

@@ -9,8 +9,8 @@ from typing import Any
 
 from smearprep.errors import DataError
 from smearprep.findings import Finding
-from smearprep.formats.outlines import drawn_to_cells
-from smearprep.formats.qupath.objects import GEOMETRIES, Seen, Unusable, feature_to_drawn
+from smearprep.formats.outlines import Unusable, drawn_to_cells
+from smearprep.formats.qupath.objects import GEOMETRIES, Seen, feature_to_drawn
 from smearprep.formats.reading import ReadOptions, image_name, image_size
 from smearprep.jsonfiles import read_json
 from smearprep.records import ImageCells

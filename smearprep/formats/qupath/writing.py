@@ -16,7 +16,8 @@ from shapely.geometry import MultiPolygon, Point, Polygon
 
 from smearprep.findings import Finding
 from smearprep.formats.qupath.metadata import OUTLINE_KEY, value_to_text
-from smearprep.formats.writing import FilePerImage, WriteOptions, Writer
+from smearprep.formats.staging import FilePerImage
+from smearprep.formats.writing import WriteOptions, Writer
 from smearprep.geometry import FloatArray, rings
 from smearprep.records import Cell, ImageCells, Shape
 

@@ -13,10 +13,10 @@ import orjson
 
 from smearprep.errors import DataError
 from smearprep.findings import Finding
-from smearprep.formats.outlines import Drawn, drawn_to_cells
+from smearprep.formats.outlines import Drawn, Unusable, drawn_to_cells
 from smearprep.formats.reading import ReadOptions, image_name
 from smearprep.formats.via.files import Declared, Image, Region, is_json, is_table, read_file
-from smearprep.formats.via.shapes import Unusable, shape_to_drawn
+from smearprep.formats.via.shapes import shape_to_drawn
 from smearprep.records import ImageCells
 
 _USUAL = (

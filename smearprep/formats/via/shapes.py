@@ -10,24 +10,9 @@ import numpy as np
 import shapely
 from shapely.geometry import Point
 
-from smearprep.findings import Kind
-from smearprep.formats.outlines import Drawn, ellipse
+from smearprep.formats.outlines import Drawn, Unusable, ellipse
 
 _FARTHEST = 1e9  # px: outlines must not reach beyond it either
-
-
-class Unusable(Exception):  # noqa: N818 - it says what a region is
-    """A region that makes no cell: becomes a finding, never an error for the user.
-
-    Args:
-        kind: Of the finding.
-        what: What is wrong, without a full stop.
-    """
-
-    def __init__(self, kind: Kind, what: str) -> None:
-        super().__init__(what)
-        self.kind = kind
-        self.what = what
 
 
 def shape_to_drawn(shape: Any, id_: str, label: str, attributes: Mapping[str, Any]) -> Drawn:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import shapely
 from shapely.geometry import Polygon
 
-from smearprep.errors import RecipeError
 from smearprep.findings import Finding
-from smearprep.formats.writing import StagedFolder, WriteOptions, name_taken
+from smearprep.formats.staging import FolderWriter, Numbering
+from smearprep.formats.writing import WriteOptions
 from smearprep.formats.yolo.reading import parse_class_list
 from smearprep.records import Cell, ImageCells
 
@@ -22,7 +20,7 @@ DECIMALS = 12
 _SPLITS = ("train", "val", "test")
 
 
-class YoloWriter:
+class YoloWriter(FolderWriter):
     """Writes a folder of `labels/`, classes.txt and data.yaml.
 
     Args:
@@ -37,27 +35,10 @@ class YoloWriter:
     """
 
     def __init__(self, out: Path, options: WriteOptions, findings: list[Finding]) -> None:
-        self._folder = StagedFolder(out)
-        self._findings = findings
-        self._fixed = options.categories
-        self._numbers = {name: n for n, name in enumerate(options.categories)}  # in order of appearance
+        super().__init__(out, findings)
+        self._classes = Numbering(options.categories)
         self._files: list[str] = []  # that hold a cell
         self._splits: set[str] = set()
-
-    def __enter__(self) -> Self:
-        self._folder.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            try:
-                self._finish()
-            except BaseException as failure:
-                self._folder.__exit__(type(failure), failure, failure.__traceback__)
-                raise
-        self._folder.__exit__(kind, error, trace)
 
     def add(self, image: ImageCells, picture: Path | None) -> None:
         """Write an image's label file; it is empty where there is no cell."""
@@ -65,32 +46,22 @@ class YoloWriter:
         path = PurePosixPath(image.file_name)
         if len(path.parts) > 1 and path.parts[0] == "images":
             path = path.relative_to("images")
-        name = self._folder.free_name(f"labels/{path}", ".txt")
+        name = self._name(image, f"labels/{path}", ".txt")
         if name is None:
-            self._findings.append(name_taken(image))
             return
-        for label in () if self._fixed else sorted(image.annotated):
-            self._number(label)
-        lines = [f"{self._number(cell.label)} {_shares(cell, image.size)}\n" for cell in image.cells]
+        self._classes.add(image.annotated)
+        lines = [f"{self._classes.number(cell.label)} {_shares(cell, image.size)}\n" for cell in image.cells]
         self._folder.write(name, "".join(lines).encode())
         if lines:
             self._files.append(name)
         if len(path.parts) > 1:
             self._splits.add(path.parts[0])
 
-    def _number(self, label: str) -> int:
-        """The number of a class, final if the categories were stated."""
-        number = self._numbers.get(label)
-        if number is None:
-            if self._fixed:
-                raise RecipeError(f"label {label!r} is none of the categories {', '.join(self._fixed)}")
-            number = self._numbers[label] = len(self._numbers)
-        return number
-
-    def _finish(self) -> None:
+    def _close(self, finish: bool) -> None:
         """Give classes their final numbers, and write their names."""
-        names = self._fixed or tuple(sorted(self._numbers))
-        final = {self._numbers[name]: n for n, name in enumerate(names)}
+        if not finish:
+            return
+        names, final = self._classes.names, self._classes.final()
         if any(old != new for old, new in final.items()):
             for name in self._files:
                 lines = (self._folder.path / name).read_text("ascii").splitlines(keepends=True)
