@@ -55,7 +55,7 @@ def plan(recipe: Recipe, raw: Sequence[tuple[Source, RawSet]]) -> Plan:
         shaping = recipe.shaping(source)
         for sample in _chosen(recipe, source, raw_set, categories, findings):
             shown += [_Shown(raw_set.dataset, sample, *seen) for seen in show_cells(sample, shaping)]
-    names = _names([s.sample for s in shown])
+    names = _names(dict.fromkeys(s.sample.source for s in shown))
     subsets = _subsets(recipe.split, shown, findings)
     windows = Counter(s.sample.source for s in shown)
     views, taken = [], set[str]()
@@ -114,13 +114,13 @@ def _located(finding: Finding, dataset: str) -> Finding:
     return replace(finding, file=f"{dataset}/{finding.file}".rstrip("/"))
 
 
-def _names(samples: Iterable[Sample]) -> dict[str, str]:
+def _names(sources: Iterable[str]) -> dict[str, str]:
     """A file name stem for each source, in plain ASCII; two of one stem get a mark of their source."""
     stems: dict[str, set[str]] = defaultdict(set)
-    for sample in samples:
-        stem = re.sub(r"[^A-Za-z0-9.-]+", "_", PurePosixPath(sample.source).stem)
+    for source in sources:
+        stem = re.sub(r"[^A-Za-z0-9.-]+", "_", PurePosixPath(source).stem)
         stem = stem[:_LONGEST_STEM].strip("_.-") or "image"
-        stems[stem].add(sample.source)
+        stems[stem].add(source)
     alike = Counter(stem.casefold() for stem in stems for _ in stems[stem])
     return {
         source: stem if alike[stem.casefold()] == 1 else f"{stem}-{_mark(source)}"

@@ -6,7 +6,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from smearprep.findings import Summary
@@ -69,7 +69,7 @@ def _share(value: object) -> float:
 def _add_view(writer: CocoWriter, planned: PlannedView, recipe: Recipe) -> None:
     sample, cells = planned.sample, planned.cells
     attributes = dict(sample.attributes)
-    file_name = PurePosixPath(image_path(planned, recipe.images)).name
+    file_name = image_path(planned, recipe.images).rpartition("/")[2]
     image_id = writer.add_image(
         file_name,
         planned.view.size,
