@@ -373,8 +373,8 @@ def test_what_is_covered_is_counted(tmp_path: Path) -> None:
     )
     told = [(f.id, f.what) for f in write(tmp_path / "out", image_of(*cells))]
     assert told == [
-        ("5", "the RBC cell is only a point, which this format cannot hold; left out"),
-        ("4", "the RBC cell is only a box: which pixels are its own, nobody knows; left out"),
+        ("4", "the RBC cell is only a box, not an outline; left out"),
+        ("5", "the RBC cell is only a point, not an outline; left out"),
         ("0", "the RBC cell lies wholly below others, all 100 px of it; left out"),
         ("1", "the RBC cell lies partly below others: 50 of its 100 px are theirs"),
         ("3", "the RBC cell covers no pixel's centre; left out"),
