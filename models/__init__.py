@@ -1,1 +1,1 @@
-"""The networks, their training and their use. Nothing lives here yet."""
+"""Networks: what they are, how they are trained, and what they say of images. Needs the extra `train`."""

@@ -1,0 +1,1 @@
+"""The semantic networks at work: chips in, masks and edges out."""
