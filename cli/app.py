@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import typer
 
-from smearprep.cli import coco_files, converting, demo, looking, preparing, reporting
+from smearprep.cli import (
+    coco_files,
+    converting,
+    counting,
+    demo,
+    learning,
+    looking,
+    models,
+    preparing,
+    reporting,
+)
 
 app = typer.Typer(
     name="smearprep",
@@ -14,5 +24,5 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (looking, preparing, converting, coco_files, reporting, demo):
+for group in (looking, preparing, converting, coco_files, reporting, models, learning, counting, demo):
     group.register(app)

@@ -41,3 +41,7 @@ class OutputError(SmearprepError):
 
 class GeometryError(SmearprepError):
     """A record was built with impossible numbers, for example a window without area."""
+
+
+class TrainingError(SmearprepError):
+    """A training cannot go on, for example because its loss is no number any more."""

@@ -55,7 +55,7 @@ def plan(recipe: Recipe, raw: Sequence[tuple[Source, RawSet]]) -> Plan:
         shaping = recipe.shaping(source)
         for sample in _chosen(recipe, source, raw_set, categories, findings):
             shown += [_Shown(raw_set.dataset, sample, *seen) for seen in show_cells(sample, shaping)]
-    names = _names(dict.fromkeys(s.sample.source for s in shown))
+    names = file_stems(dict.fromkeys(s.sample.source for s in shown))
     subsets = _subsets(recipe.split, shown, findings)
     windows = Counter(s.sample.source for s in shown)
     views, taken = [], set[str]()
@@ -114,7 +114,7 @@ def _located(finding: Finding, dataset: str) -> Finding:
     return replace(finding, file=f"{dataset}/{finding.file}".rstrip("/"))
 
 
-def _names(sources: Iterable[str]) -> dict[str, str]:
+def file_stems(sources: Iterable[str]) -> dict[str, str]:
     """A file name stem for each source, in plain ASCII; two of one stem get a mark of their source."""
     stems: dict[str, set[str]] = defaultdict(set)
     for source in sources:

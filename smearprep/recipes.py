@@ -115,9 +115,9 @@ class Recipe:
         return asdict(self)
 
 
-def shipped() -> dict[str, str]:
-    """The recipes that come with the package: name -> YAML text, with comments."""
-    folder = files("smearprep") / "shipped"
+def shipped(package: str = "smearprep") -> dict[str, str]:
+    """The recipes that come with a package: name -> YAML text, with comments."""
+    folder = files(package) / "shipped"
     found = sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
     return {f.name.removesuffix(".yaml"): f.read_text(encoding="utf-8") for f in found}
 
@@ -131,13 +131,13 @@ def load_recipe(name_or_file: str) -> Recipe:
     return parse_recipe(recipe_text(name_or_file), name_or_file)
 
 
-def recipe_text(name_or_file: str) -> str:
-    """The YAML text of a shipped recipe, by name, or of a file.
+def recipe_text(name_or_file: str, package: str = "smearprep") -> str:
+    """The YAML text of a recipe that comes with a package, by name, or of a file.
 
     Raises:
         RecipeError: No such recipe.
     """
-    texts = shipped()
+    texts = shipped(package)
     if name_or_file in texts:
         return texts[name_or_file]
     try:
@@ -158,6 +158,15 @@ def parse_recipe(text: str, where: str) -> Recipe:
         RecipeError: Broken YAML (line and column are named), an unknown entry (the nearest known one is
             named), a value of the wrong kind.
     """
+    return validated(Recipe, _expand_recipe(yaml_entries(text, where), where), where)
+
+
+def yaml_entries(text: str, where: str) -> dict[str, Any]:
+    """The entries of a recipe's YAML text, named after its file unless it has a name.
+
+    Raises:
+        RecipeError: Broken YAML (line and column are named), or no entries.
+    """
     from smearprep.yamlfiles import BrokenYamlError, parse_yaml
 
     try:
@@ -166,7 +175,7 @@ def parse_recipe(text: str, where: str) -> Recipe:
         raise RecipeError(f"{where}: {error}") from None
     if not isinstance(data, dict):
         raise RecipeError(f"{where}: a recipe is a list of `entry: value` lines; found {type(data).__name__}")
-    return validated(Recipe, _expand_recipe({"name": Path(where).stem, **data}, where), where)
+    return {"name": Path(where).stem, **data}
 
 
 def _without_bools(data: Any) -> Any:
@@ -196,7 +205,7 @@ def validated(record: type[T], data: Mapping[str, Any], where: str) -> T:
 
 
 def _expand_recipe(data: dict[str, Any], where: str) -> dict[str, Any]:
-    _check_keys(data, Recipe, where)
+    check_keys(data, Recipe, where)
     out = dict(data)
     if "resize" in out:
         out["resize"] = pair(out["resize"])
@@ -207,10 +216,10 @@ def _expand_recipe(data: dict[str, Any], where: str) -> dict[str, Any]:
         raise RecipeError(f"{where}: sources: list the raw data sets, each as `- dataset: NAME`")
     out["sources"] = [_expand_source(source, f"{where}: sources[{n}]") for n, source in enumerate(sources)]
     if isinstance(out.get("split"), dict):
-        _check_keys(out["split"], Split, f"{where}: split")
+        check_keys(out["split"], Split, f"{where}: split")
         out["split"] = expand_split(out["split"])
     if isinstance(out.get("images"), dict):
-        _check_keys(out["images"], ImageFiles, f"{where}: images")
+        check_keys(out["images"], ImageFiles, f"{where}: images")
     return out
 
 
@@ -219,18 +228,18 @@ def _expand_source(source: Any, where: str) -> dict[str, Any]:
         return {"dataset": source}
     if not isinstance(source, dict):
         raise RecipeError(f"{where}: write `dataset: NAME` and its entries")
-    _check_keys(source, Source, where)
+    check_keys(source, Source, where)
     out = dict(source)
     pad, tile = out.get("pad"), out.get("tile")
     if pad is not None:
         pad = pad if isinstance(pad, dict) else {"to": pad}
-        _check_keys(pad, Pad, f"{where}.pad")
+        check_keys(pad, Pad, f"{where}.pad")
         out["pad"] = expand_pad(pad)
     if tile is not None:
         if not isinstance(tile, dict):
             is_size = not isinstance(tile, str) or "x" in tile
             tile = {"size" if is_size else "grid": tile}
-        _check_keys(tile, Tile, f"{where}.tile")
+        check_keys(tile, Tile, f"{where}.tile")
         out["tile"] = dict(expand_tile(tile))
     return out
 
@@ -259,7 +268,12 @@ def expand_split(split: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _ratio(value) if key == "ratio" else value for key, value in split.items()}
 
 
-def _check_keys(data: Mapping[Any, Any], record: type, where: str) -> None:
+def check_keys(data: Mapping[Any, Any], record: type, where: str) -> None:
+    """Refuse entries that a record does not have; the nearest known one is named.
+
+    Raises:
+        RecipeError: There is one.
+    """
     known = [entry.name for entry in fields(record)]
     for key in data:
         if key not in known:

@@ -1,0 +1,158 @@
+"""What can be counted in: prediction folders, prepared sets, and images that come from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+
+from smearprep.counting import Plane
+from smearprep.errors import LayoutError, RecipeError
+from smearprep.findings import Finding
+from smearprep.labelled import open_labelled
+from smearprep.predictions import Boxes, is_prediction_folder, read_index, read_predictions
+from smearprep.records import Cell, Sample
+from smearprep.targets import EDGE, EDGE_UNKNOWN, MASK, rasterise
+
+
+class Countable(NamedTuple):
+    """One image to count in.
+
+    Args:
+        name: What the table calls it, and what its picture is named after; unique, may have folders.
+        picture: The image's file, to draw on; None: what was counted is drawn on the mask.
+        mask: (H, W) uint8, probability times 255.
+        edge: (H, W) uint8, or None.
+        truth: (n, 4) xyxy in px: the boxes of the cells that are there; None: nobody knows.
+        oriented: The picture is to be drawn on as its EXIF orientation says.
+    """
+
+    name: str
+    picture: Path | None
+    mask: Plane
+    edge: Plane | None
+    truth: Boxes | None
+    oriented: bool = True
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A source, opened.
+
+    Args:
+        category: What is counted.
+        total: How many images there are; 0 where that is not known beforehand.
+        images: Gives them, from the first one, as often as it is called; of a source that can be gone through
+            only once, once.
+        findings: What is worth knowing of the source.
+        roots: Folders that are read.
+    """
+
+    category: str
+    total: int
+    images: Callable[[], Iterator[Countable]]
+    findings: tuple[Finding, ...] = ()
+    roots: tuple[Path, ...] = ()
+
+
+def open_source(
+    source: Path | Iterable[Countable], category: str | None, subset: str | None = None
+) -> Counted:
+    """Open what is to be counted.
+
+    Args:
+        source: A prediction folder; a prepared set, whose outlines are then taken for what a faultless
+            network would say; or images from elsewhere, for which the category must be named.
+        category: What is counted; None: what was predicted, or the only category of the set.
+        subset: Of a set, only these images; None: all.
+
+    Raises:
+        LayoutError: Neither a prediction folder nor a prepared set; a set that is cut into windows.
+        DataError: A broken prediction folder.
+        RecipeError: No such category or subset, no outlines, or no category named where one must be.
+    """
+    if not isinstance(source, Path):
+        if category is None:
+            raise RecipeError("name the category of the images that are to be counted")
+        return Counted(category, len(source) if isinstance(source, Sized) else 0, lambda: iter(source))
+    if is_prediction_folder(source):
+        return _open_predictions(source, category)
+    return _open_set(source, category or "", subset)
+
+
+def _open_predictions(folder: Path, category: str | None) -> Counted:
+    index = read_index(folder)
+    if category not in (None, index.category):
+        raise RecipeError(f"{folder}: holds predictions of {index.category}, not of {category}")
+    if not index.images:
+        raise LayoutError(f"{folder}: holds no prediction; predict on some images first")
+
+    def images() -> Iterator[Countable]:
+        for said in read_predictions(folder):
+            yield Countable(said.name, None, said.mask, said.edge, said.truth)
+
+    return Counted(index.category, len(index.images), images, roots=(folder,))
+
+
+# ---------------------------------------------------------------- prepared sets
+
+
+def _open_set(folder: Path, category: str, subset: str | None) -> Counted:
+    opened = open_labelled(folder, category)
+    if subset is not None and subset not in opened.samples:
+        there = ", ".join(opened.samples)
+        raise RecipeError(f"{folder}: has no images in the subset {subset!r}, but in {there}")
+    chosen = opened.samples.values() if subset is None else (opened.samples[subset],)
+    samples = [sample for part in chosen for sample in part]
+    cells = [_cells(sample, opened.category) for sample in samples]
+    _need_whole_images(folder, samples, cells)
+    traced = sum(any(cell.outline == "component" for cell in group) for group in cells)
+    findings = list(opened.findings)
+    if traced:
+        what = (
+            f"in {traced} images cells were traced from a class mask: those that touch are one in it, and "
+            "one in the truth that counts are compared with"
+        )
+        findings.append(Finding("note", what))
+
+    def images() -> Iterator[Countable]:
+        for sample, group in zip(samples, cells, strict=True):
+            yield _countable(sample, group)
+
+    return Counted(opened.category, len(samples), images, tuple(findings), (folder,))
+
+
+def _cells(sample: Sample, category: str) -> tuple[Cell, ...]:
+    return tuple(cell for cell in sample.cells if cell.label == category)
+
+
+def _countable(sample: Sample, cells: Sequence[Cell]) -> Countable:
+    """A set's image, its mask and edges as its cells say; no edges where some outline was not drawn."""
+    target = rasterise(cells, sample.size)
+    mask, edge = (np.where(target & bit, np.uint8(255), np.uint8(0)) for bit in (MASK, EDGE))
+    known = not (target & EDGE_UNKNOWN).any()
+    boxes = np.array([cell.bounds for cell in cells], np.float64).reshape(-1, 4)
+    name = PurePosixPath(sample.source).with_suffix("")
+    edge_or_none = edge if known else None
+    return Countable("/".join(name.parts[-2:]), sample.path, mask, edge_or_none, boxes, sample.oriented)
+
+
+def _need_whole_images(folder: Path, samples: Sequence[Sample], cells: Sequence[Sequence[Cell]]) -> None:
+    """Refuse windows: a cell that is cut counts in each of them.
+
+    Raises:
+        LayoutError: An image shows a part of a cell only, or two show parts of one raw image.
+    """
+    seen: set[str] = set()
+    for sample, group in zip(samples, cells, strict=True):
+        origin = str(sample.attributes.get("origin", sample.source))
+        shares = [cell.attributes.get("visible", 1) for cell in group]
+        if origin in seen or any(isinstance(share, int | float) and share < 1 for share in shares):
+            raise LayoutError(
+                f"{folder}: {sample.source} is a window of {origin}. A cell that is cut would count in each "
+                "window: prepare a set of whole images, by a recipe without `tile`"
+            )
+        seen.add(origin)

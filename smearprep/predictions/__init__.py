@@ -1,0 +1,30 @@
+"""The folder that `predict` writes: what a network said of each image, and the cells made of it.
+
+predictions.json          category, network, run, and each image with its size; no clock, no absolute path
+mask/<name>.png           8 bits: the probability times 255 that a pixel belongs to a cell
+edge/<name>.png           the same that it lies on an outline; only of networks that have this output
+separated/<name>.png      0 or 255: the mask less its edges
+cells.json                the cells as COCO
+geojson/<name>.geojson    the same, as QuPath opens them
+overlay/<name>.jpg        the image with the cells drawn over it
+"""
+
+from __future__ import annotations
+
+from smearprep.predictions.folders import replaced_folder
+from smearprep.predictions.reading import is_prediction_folder, read_index, read_predictions
+from smearprep.predictions.records import INDEX, Boxes, PredictedImage, Prediction, PredictionIndex
+from smearprep.predictions.writing import PredictionWriter
+
+__all__ = [
+    "INDEX",
+    "Boxes",
+    "PredictedImage",
+    "Prediction",
+    "PredictionIndex",
+    "PredictionWriter",
+    "is_prediction_folder",
+    "read_index",
+    "read_predictions",
+    "replaced_folder",
+]
