@@ -1,4 +1,4 @@
-# `make demo`: install, then the whole job on smears that smearprep draws itself.
+# `make demo`: install, then the whole job on smears that smearprep draws itself, training included.
 # `make test`: install with the developers' tools, then every check and test.
 # Both make .venv on the first run and again when pyproject.toml changes.
 
@@ -27,7 +27,7 @@ test: .venv/installed-dev
 
 .venv/installed: pyproject.toml constraints-cpu.txt | .venv/bin/python
 	@echo "Installing smearprep into .venv ..."
-	$(PIP_INSTALL) -e .
+	$(PIP_INSTALL) -e ".[train]"
 	touch $@
 
 # What the tests need is more than what the demo needs: both are then in place.

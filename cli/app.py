@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from smearprep.cli import (
+    augmenting,
     coco_files,
     converting,
     counting,
@@ -24,5 +25,5 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (looking, preparing, converting, coco_files, reporting, models, learning, counting, demo):
+for group in (looking, preparing, converting, coco_files, reporting, models, augmenting, learning, counting, demo):
     group.register(app)

@@ -147,19 +147,23 @@ def _hardware(device: str, precision: str, devices: int = 1, compiled: bool = Fa
     return validated(Hardware, values, "options")
 
 
+def missing_for_training() -> list[str]:
+    """The libraries for training that are not installed."""
+    from importlib.util import find_spec
+
+    names = ("torch", "lightning", "safetensors", "matplotlib")
+    return [name for name in names if find_spec(name) is None]
+
+
 def need_torch() -> None:
     """Refuse a command whose libraries are not installed.
 
     Raises:
         SmearprepError: Some are missing; the message says how to install them.
     """
-    from importlib.util import find_spec
-
     from smearprep.errors import SmearprepError
 
-    missing = [
-        name for name in ("torch", "lightning", "safetensors", "matplotlib") if find_spec(name) is None
-    ]
+    missing = missing_for_training()
     if missing:
         raise SmearprepError(
             f"this command needs {', '.join(missing)}, which is not installed; install smearprep with its "

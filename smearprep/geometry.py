@@ -19,6 +19,7 @@ Mask = NDArray[np.bool_]
 Shapes = NDArray[np.object_]  # of shapely geometries
 Fault = Literal["", "repaired", "zero_area", "invalid"]
 _FARTHEST = 1e9  # px: no image reaches there, and far beyond it areas overflow
+_MOST_CROSSINGS = 5_000  # of an outline with itself: sorting out more takes seconds, and no cell has them
 
 
 # ---------------------------------------------------------------- outlines as drawn
@@ -38,8 +39,8 @@ def outlines_to_shapes(
 
     Returns:
         Of each outline, the shape or None, and its fault: "" (none), "repaired" (it crossed itself),
-        "zero_area" or "invalid" (fewer than 3 points, or a coordinate that is NaN or beyond 1e9 px); the
-        last two have no shape.
+        "zero_area" or "invalid" (fewer than 3 points, a coordinate that is NaN or beyond 1e9 px, or a
+        scribble that crosses itself more than 5,000 times); the last two have no shape.
     """
     count = np.asarray(lengths, dtype=np.intp)
     owner = np.repeat(np.arange(len(count)), count)
@@ -58,16 +59,42 @@ def outlines_to_shapes(
         shapes[index[sound]] = polygons[sound]
         ends = np.cumsum(count)
         for i in index[~sound]:
-            shapes[i] = _enclosed(xy[ends[i] - count[i] : ends[i]])
+            closed = np.vstack([xy[ends[i] - count[i] : ends[i]], xy[ends[i] - count[i]]])
+            stretches = _stretches(closed)
+            if _is_scribble(stretches):
+                faults[i] = "invalid"
+                continue
+            shapes[i] = _enclosed(closed, stretches)
             faults[i] = "zero_area" if shapes[i] is None else "repaired"
     return shapes.tolist(), faults
 
 
-def _enclosed(ring: FloatArray) -> Polygon | MultiPolygon | None:
-    """All that a self-crossing ring (n, 2) winds around at least once, or None."""
-    closed = np.vstack([ring, ring[:1]])
-    line: Any = shapely.node(shapely.linestrings(closed))
-    faces = shapely.get_parts(shapely.polygonize([line]))
+def _stretches(closed: FloatArray) -> Shapes:
+    """The stretches of a closed ring (n, 2), from vertex to vertex, as lines; each once.
+
+    A line that goes to and fro a thousand times would cross itself a million times.
+    """
+    steps = np.hstack([closed[:-1], closed[1:]])
+    backwards = (steps[:, 0] > steps[:, 2]) | ((steps[:, 0] == steps[:, 2]) & (steps[:, 1] > steps[:, 3]))
+    steps[backwards] = steps[backwards][:, [2, 3, 0, 1]]
+    lines: Shapes = shapely.linestrings(np.unique(steps, axis=0).reshape(-1, 2, 2))
+    return lines
+
+
+def _is_scribble(stretches: Shapes) -> bool:
+    """True if lines cross each other more often than `_MOST_CROSSINGS`."""
+    tree, crossings = shapely.STRtree(stretches), 0
+    for begin in range(0, len(stretches), 64):  # so that a scribble needs no memory
+        crossings += tree.query(stretches[begin : begin + 64], predicate="crosses").shape[1]
+        if crossings > 2 * _MOST_CROSSINGS:  # each is found from both lines
+            return True
+    return False
+
+
+def _enclosed(closed: FloatArray, stretches: Shapes) -> Polygon | MultiPolygon | None:
+    """All that a self-crossing closed ring (n, 2), made of these stretches, winds around, or None."""
+    once: Any = shapely.node(shapely.multilinestrings(stretches))
+    faces = shapely.get_parts(shapely.polygonize([once]))
     if not len(faces):
         return None
     with np.errstate(over="ignore"):  # of a face 1e-320 px wide; it is then dropped

@@ -264,3 +264,12 @@ def test_box_iou_of_boxes_without_area_is_zero() -> None:
     assert box_iou(square, square) == [[1.0]]
     assert box_iou(square, square + 4) == [[0.0]]  # they touch
     assert box_iou(square, square[:0]).shape == (1, 0)
+
+
+def test_a_scribble_is_no_outline_and_a_line_to_and_fro_is_one_line():
+    wild = np.random.default_rng(0).random((3000, 2)) * 500
+    assert outlines_to_shapes(wild, [len(wild)]) == ([None], ["invalid"])
+    square = np.array([[0, 0], [10, 0], [10, 10], [0, 10]], float)
+    retraced = np.vstack([np.tile(square[[0, 2, 1, 3]], (2000, 1)), square])
+    (shape,), faults = outlines_to_shapes(retraced, [len(retraced)])
+    assert faults == ["repaired"] and 0 < shape.area <= 100

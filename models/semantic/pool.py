@@ -15,10 +15,11 @@ from torch import Tensor
 
 from smearprep.augmentation import Draws, border
 from smearprep.errors import GeometryError
-from smearprep.models.semantic.chip_tensors import recolour, resampled
+from smearprep.models.semantic.chip_tensors import from_hexcone, recolour, resampled, to_hexcone
 
-_CPU_BLOCK, _BLOCK = 2**17, 2**26
-"""Px that are worked on at a time: as many as stay in the cache of a CPU's core, and elsewhere in memory."""
+_CPU_BLOCK, _BLOCK = 9 * 2**14, 2**26
+"""Px that are worked on at a time: as many as stay in a CPU's cache (4 chips of 188 px), and elsewhere in
+memory."""
 
 _SMALL_POOL = 2**30
 """Px of a pool whose places are computed in 32 bits, in half the time: twice its size still fits."""
@@ -27,12 +28,13 @@ _SMALL_POOL = 2**30
 class ImagePool:
     """Images and targets as one flat tensor on the device, four bytes a px.
 
-    A px is R, G, B and its target bits in one int32, so that one gather brings all of it. Px 0 is empty and
-    stands for everything outside the images.
+    A px is its colour and its target bits in one int32, so that one gather brings all of it. The colour is
+    kept, exactly, as value, chroma and hue, because these are changed. Px 0 is black and stands for
+    everything outside the images.
 
     Args:
         images: (H, W, 3) uint8 RGB each, of any sizes; equalised, if the network is to see them so.
-        targets: (H, W) uint8 each, bits of `smearprep.targets` (the lower 7 are kept).
+        targets: (H, W) uint8 each, bits of `smearprep.targets` (the lower 4 are kept).
         input_size: Side in px of what the network sees.
         output_size: Side in px of what it labels, in the middle of that.
         device: Where the images are kept and the chips are made.
@@ -58,7 +60,7 @@ class ImagePool:
         self._places = np.array(
             [(start, *target.shape) for start, target in zip(starts, targets, strict=False)], np.int64
         )
-        self._px = torch.zeros(int(starts[-1]), dtype=torch.int32, device=self.device)
+        self._px = torch.full((int(starts[-1]),), _BLACK, dtype=torch.int32, device=self.device)
         self._place = torch.int32 if len(self._px) < _SMALL_POOL else torch.int64
         for start, image, target in zip(starts, images, targets, strict=False):
             self._px[start : start + target.size] = _packed(image, target, self.device)
@@ -89,24 +91,29 @@ class ImagePool:
         images = torch.empty((n, 3, size, size), device=self.device, memory_format=torch.channels_last)
         targets = torch.empty((n, out, out), dtype=torch.uint8, device=self.device)
         sides, kept = draws.sides(size), draws.kept_sides(size)
-        across = max(int(sides.max(initial=1)), size)
         table = torch.from_numpy(_windows(draws, sides, self._places)).to(self.device)
         factors = torch.from_numpy(_factors(draws)).to(self.device)
-        block = max((_CPU_BLOCK if self.device.type == "cpu" else _BLOCK) // across**2, 1)
+        largest = max(int(sides.max(initial=1)), size)
+        block = max((_CPU_BLOCK if self.device.type == "cpu" else _BLOCK) // largest**2, 1)
         for start in range(0, n, block):
             part = slice(start, start + block)
-            if (sides[part] == size).all() and (kept[part] == size).all():
-                px = self._gather(_chip_lines(table[:, part], size, len(self._px)))
-                planes, bits = _unpacked(px), px[:, self._inner, self._inner]
-            else:
-                wide = int(sides[part].max())
-                px = self._gather(_chip_lines(table[:, part], wide, len(self._px)))
-                both = torch.from_numpy(np.stack([sides[part], kept[part]])).to(self.device)
-                planes = resampled(_unpacked(px), *both, size)
-                bits = self._gather(_target_lines(table[:, part], size, self._inner, len(self._px)))
-            recolour(planes, factors[:, part], images[part])
-            targets[part] = bits >> 24
+            colours, bits = self._cut(table[:, part], sides[part], kept[part])
+            recolour(*colours, factors[:, part], images[part])
+            targets[part] = bits >> _TARGET
         return images, targets
+
+    def _cut(
+        self, table: Tensor, sides: NDArray[np.int64], kept: NDArray[np.int64]
+    ) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
+        """Chips in place and size: value, chroma and signed number (n, in, in), and px (n, out, out)."""
+        size, far = self.input_size, len(self._px)
+        px = self._gather(_chip_lines(table, int(sides.max()), far))
+        if (sides == size).all() and (kept == size).all():
+            return _unpacked(px), px[:, self._inner, self._inner]
+        both = torch.from_numpy(np.stack([sides, kept])).to(self.device)
+        channels = from_hexcone(*_unpacked(px)).round_()  # 8 bits again, as they were
+        colours = to_hexcone(*resampled(channels, both[0], both[1], size))
+        return colours, self._gather(_target_lines(table, size, self._inner, far))
 
     def _gather(self, lines: Tensor) -> Tensor:
         """(n, L, L) int32: the px at sums of places (n, 2, L) down and right, px 0 where below 0."""
@@ -129,23 +136,29 @@ def _check(images: Sequence[NDArray[np.uint8]], targets: Sequence[NDArray[np.uin
 # ---------------------------------------------------------------- px
 
 
+_CHROMA, _SIGNED, _TARGET = 8, 16, 27
+"""Where in a px's 32 bits these begin; the value is in the lowest."""
+_MIDDLE = 1 << 10  # is added to the signed number, -765..765
+_BLACK = _MIDDLE << _SIGNED
+
+
 def _packed(image: NDArray[np.uint8], target: NDArray[np.uint8], device: torch.device) -> Tensor:
-    """(H * W,) int32: R, G, B and target bits, from the lowest byte up."""
-    px = torch.from_numpy(target & 0x7F).to(device, torch.int32) << 24
-    channels = torch.from_numpy(np.ascontiguousarray(image)).to(device)
-    for number in range(3):
-        px |= channels[..., number].to(torch.int32) << 8 * number
+    """(H * W,) int32: the colours in the hexcone, and the target bits."""
+    channels = torch.from_numpy(np.ascontiguousarray(image)).to(device).int()
+    top, chroma, signed = to_hexcone(*channels.unbind(-1))
+    bits = torch.from_numpy(target & 0xF).to(device).int()
+    px = top | chroma << _CHROMA | signed + _MIDDLE << _SIGNED | bits << _TARGET
     return px.view(-1)
 
 
-def _unpacked(px: Tensor) -> Tensor:
-    """(n, H, W) int32 px as planes (3, n, H, W) float32 in [0, 255]."""
-    planes = torch.empty((3, *px.shape), device=px.device)
-    byte = torch.empty_like(px)
-    for number, plane in enumerate(planes):
-        # Divided as floats, which is exact: processors shift integers more slowly.
-        plane.copy_(torch.bitwise_and(px, 0xFF << 8 * number, out=byte)).mul_(2.0 ** (-8 * number))
-    return planes
+def _unpacked(px: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Values, chromas and signed numbers, float32 each, of px of any shape."""
+    part = px & 0xFF
+    top = part.float()
+    # Divided as floats, which is exact: processors shift integers more slowly.
+    chroma = torch.bitwise_and(px, 0xFF << _CHROMA, out=part).float().mul_(2.0**-_CHROMA)
+    signed = torch.bitwise_and(px, 0x7FF << _SIGNED, out=part).float().mul_(2.0**-_SIGNED).sub_(_MIDDLE)
+    return top, chroma, signed
 
 
 # ---------------------------------------------------------------- where the px of chips lie
@@ -197,7 +210,8 @@ def _lines(table: Tensor, offset: Tensor, far: int) -> Tensor:
     """
     start, length, step, _, _, first = table[..., None]
     at = start + offset
-    return torch.where((at >= 0) & (at < length), at * step, -far) + first
+    lines: Tensor = torch.where((at >= 0) & (at < length), at * step, -far) + first
+    return lines
 
 
 def _factors(draws: Draws) -> NDArray[np.float32]:

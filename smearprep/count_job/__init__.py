@@ -42,6 +42,7 @@ from smearprep.rendering import Progress
 __all__ = ["Countable", "count", "load_parameters", "tune"]
 
 _DIGITS = 4  # of figures in tables
+_ENOUGH = 5  # images to tune on
 
 
 def count(
@@ -215,10 +216,17 @@ def tune(
         command="tune",
         output=str(out),
         counts={"images": len(known), "true": sum(there for _, there in known)},
-        findings=opened.findings,
+        findings=(*opened.findings, *_few(len(known))),
         next_step=f"smearprep count {quote(str(source))} -o counts --parameters {quote(str(out))}",
         tables={"figures": tuple(_tuned_row(one) for one in found)},
     )
+
+
+def _few(images: int) -> tuple[Finding, ...]:
+    """Said of figures that are only known to suit a few images."""
+    if images >= _ENOUGH:
+        return ()
+    return (Finding("note", f"tuned on {images} images only: other images may need other figures"),)
 
 
 def _tuned_row(one: Tuned) -> dict[str, Any]:

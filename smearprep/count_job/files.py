@@ -140,6 +140,14 @@ def load_parameters(path: Path, category: str) -> Parameters:
     meant = data.pop("category", category)
     if meant != category:
         raise RecipeError(f"{where}: has the figures of {meant}, not of {category}; tune them for {category}")
+    try:
+        return _checked(data, where)
+    except RecipeError as error:  # of a figure that cannot be: its record does not know the file
+        told = str(error)
+        raise RecipeError(told if told.startswith(where) else f"{where}: {told}") from None
+
+
+def _checked(data: Mapping[str, Any], where: str) -> Parameters:
     check_keys(data, Parameters, where)
     for name, record in (("components", Components), ("hough", Hough), ("watershed", Watershed)):
         if isinstance(data.get(name), Mapping):

@@ -20,7 +20,7 @@ _GRIDS: Mapping[Method, Mapping[str, tuple[float, ...]]] = {
         "max_radius": (1.0, 1.2),
         "votes": (1.0, 0.6, 0.8, 1.25),
     },
-    "watershed": {"min_distance": (1.0, 0.4, 0.5, 0.6, 0.7, 0.85, 1.2), "min_height": (1.0, 0.5, 0.0)},
+    "watershed": {"min_distance": (1.0, 0.4, 0.5, 0.6, 0.7, 0.85, 1.2), "min_height": (1.0, 0.5, 0.0, 2.0)},
 }
 """What each figure is multiplied by. With fewer votes than these, circles are found everywhere."""
 

@@ -102,7 +102,7 @@ def inside(mask: Plane, edge: Plane | None, threshold: float) -> Mask:
 
 def _surface(mask: Plane, edge: Plane | None, parameters: Parameters) -> Plane:
     """What circles are looked for on: (H, W) uint8, 0 and 255."""
-    plane = mask if edge is None or parameters.hough.on == "mask" else edge
+    plane = mask if edge is None or parameters.hough.plane == "mask" else edge
     return above(plane, parameters.threshold).astype(np.uint8) * np.uint8(255)
 
 

@@ -39,7 +39,7 @@ class Hough:
     """Circles by OpenCV's gradient Hough transform.
 
     Args:
-        on: Where circles are looked for: "edge" is the edge map, or the mask where a network has none.
+        plane: Where circles are looked for: "edge" is the edge map, or the mask where a network has none.
         dp: Image px a cell of the accumulator.
         min_distance: Between the centres of two circles, px.
         min_radius: Of a circle, px.
@@ -51,7 +51,7 @@ class Hough:
         RecipeError: A figure is not positive, or the radii are not in order.
     """
 
-    on: Literal["edge", "mask"] = "edge"
+    plane: Literal["edge", "mask"] = "edge"
     dp: float = 1.0
     min_distance: float = 33.0
     min_radius: int = 28
@@ -60,7 +60,7 @@ class Hough:
     votes: float = 20.0
 
     def __post_init__(self) -> None:
-        _need(self.on in ("edge", "mask"), f"hough.on is {self.on!r}; it is edge or mask")
+        _need(self.plane in ("edge", "mask"), f"hough.plane is {self.plane!r}; it is edge or mask")
         _need(self.dp >= 1, f"hough.dp is {self.dp}; it is at least 1")
         for name in ("min_distance", "gradient", "votes"):
             value = getattr(self, name)
@@ -116,7 +116,7 @@ DEFAULTS: Mapping[str, Parameters] = {
     "RBC": Parameters(
         components=Components(500),
         hough=Hough("edge", 1.0, 33.0, 28, 60, 30.0, 13.0),
-        watershed=Watershed(20),
+        watershed=Watershed(20, 3.0),
     ),
     "WBC": Parameters(
         components=Components(1000),
@@ -126,10 +126,20 @@ DEFAULTS: Mapping[str, Parameters] = {
     "Platelets": Parameters(
         components=Components(30),
         hough=Hough("mask", 1.3, 20.0, 3, 24, 13.0, 10.0),
-        watershed=Watershed(20),
+        watershed=Watershed(20, 2.0),
     ),
 }
-"""Of each category, the figures of the public counting code."""
+"""Of each category, the figures of the public counting code, except where they fail on true masks.
+
+- Circles of red cells: 13 votes, not 20, and radii up to 60 px, not 55. On edges 2 px wide along the outlines
+  of ten images, accuracy was 71 %, and is 96 %.
+- Circles of white cells, which are not quite round: an accumulator of 2 px, 40 votes, radii from 20 px. 4 %
+  became 77 %.
+- Circles of platelets: radii from 3 px, 10 votes. 78 % became 84 %.
+- Peaks of red cells: 20 px apart, not 30 (92 % became 97 %), and 3 px high: every speck has a peak, and on
+  the published JPEG masks they made it 75 %.
+- Peaks of platelets: 20 px apart, not 52 (93 % became 97 %), and 2 px high.
+"""
 
 
 def defaults(category: str) -> Parameters:

@@ -123,7 +123,10 @@ _IN_WORDS: Mapping[Fault, str] = {
     "": "",
     "repaired": "the outline crossed itself; made valid, its parts kept as one cell",
     "zero_area": "the outline has no area; left out",
-    "invalid": "the outline needs at least 3 points, x and y of each a number; left out",
+    "invalid": (
+        "the outline needs at least 3 points, x and y of each a number, and may be no scribble that crosses "
+        "itself thousands of times; left out"
+    ),
 }
 
 

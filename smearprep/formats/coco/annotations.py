@@ -172,7 +172,8 @@ def _joined(
     if not usable:
         if "zero_area" in faults:
             raise Unusable("zero_area", "its outline has no area")
-        raise Unusable("invalid", "its outline needs at least 3 points, x and y of each a number")
+        what = "its outline needs at least 3 points, x and y of each a number, and may be no scribble"
+        raise Unusable("invalid", what)
     repairs = []
     if "repaired" in faults:
         repairs.append("the outline crossed itself: made valid")

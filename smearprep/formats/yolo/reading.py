@@ -249,7 +249,9 @@ def _polygon(
     xy = _to_px(shares.reshape(-1, 2), size, rounding)
     (shape,), (fault,) = outlines_to_shapes(xy, [len(xy)])
     if shape is None:
-        return None, ("zero_area", f"a {label} polygon without area; left out")
+        kind: Kind = "invalid" if fault == "invalid" else "zero_area"
+        why = "that crosses itself thousands of times" if fault == "invalid" else "without area"
+        return None, (kind, f"a {label} polygon {why}; left out")
     repaired: Fault = ("repaired", f"a {label} polygon that crosses itself; made valid")
     return Cell(label, shape, "drawn"), repaired if fault else None
 
