@@ -25,5 +25,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (looking, preparing, converting, coco_files, reporting, models, augmenting, learning, counting, demo):
+GROUPS = (
+    looking, preparing, converting, coco_files, reporting, models, augmenting, learning, counting, demo,
+)  # fmt: skip
+
+for group in GROUPS:
     group.register(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
@@ -49,7 +50,7 @@ def demo(
         seed: Of the smears.
         workers: As in `prepare`.
         progress: Told of steps done, of all.
-        training: None: `short_training`.
+        training: None: `short_training`. Of another recipe's run in the folder nothing is kept.
         hardware: On what; None: what is there.
 
     Returns:
@@ -69,18 +70,16 @@ def demo(
     counted = count_images(out / "run", [out / "cells"], out / "counts", hardware=hardware)
     _picture(out)
     (outputs,) = evaluated.tables["outputs on test"]
-    made: tuple[dict[str, Any], ...] = (
-        *first.tables["made"],
-        {"step": "train", "result": "run/", "what": f"{training.network} on {trained.counts['train_images']} images"},
-        {"step": "predict", "result": "predictions/", "what": f"{predicted.counts['cells']} white cells outlined"},
-        {"step": "count", "result": "counts/counts.csv", "what": "in three ways, in all images"},
-        {"step": "picture", "result": "counted.png", "what": "images not learned, what the network says: look at it"},
-    )  # fmt: skip
-    tables = {
-        "made": made,
-        "on the test image": (
-            {"Dice": outputs["dice"], "IoU": outputs["iou"], "accuracy": outputs["accuracy"]},
-        ),
+    steps = (
+        ("train", "run/", f"{training.network} on {trained.counts['train_images']} images"),
+        ("predict", "predictions/", f"{predicted.counts['cells']} white cells outlined"),
+        ("count", "counts/counts.csv", "in three ways, in all images"),
+        ("picture", "counted.png", "images not learned, and what the network says: look at it"),
+    )
+    more = tuple({"step": step, "result": result, "what": what} for step, result, what in steps)
+    tables: dict[str, tuple[Mapping[str, Any], ...]] = {
+        "made": (*first.tables["made"], *more),
+        "on the test image": ({name: outputs[name] for name in ("dice", "iou", "accuracy")},),
         "white cells in all images": counted.tables["counts"],
     }
     return replace(first, tables=tables, next_step=f"smearprep report {quote(str(out / 'set'))}")

@@ -84,15 +84,17 @@ class SemanticTraining(TrainingModule):
         self._val_images = val
         self._hardware = hardware
         self._heads = recipe.heads_of(self._phase)
-        targets = [image.target for image in train]
-        self._centres = centres_of(targets, info.output_size)
-        pixels = [image.image for image in train]
-        self._pool = ImagePool(
-            pixels, targets, info.input_size, info.output_size, torch.device(hardware.kind)
-        )
+        self._centres = centres_of((image.target for image in train), info.output_size)
+        self._pool: ImagePool | None = None
         for head in info.heads:
             for parameter in cast(Any, network).heads[head].parameters():
                 parameter.requires_grad_(head not in self._phase.freeze and head in self._heads)
+
+    def on_fit_start(self) -> None:
+        """Put the images on the device, now that it is known which one this process has."""
+        pixels, targets = [i.image for i in self._train_images], [i.target for i in self._train_images]
+        info = self._info
+        self._pool = ImagePool(pixels, targets, info.input_size, info.output_size, self.device)
 
     def batches(self) -> Batches:
         """The draws of the current epoch."""
@@ -105,6 +107,7 @@ class SemanticTraining(TrainingModule):
         """The weighted sum of the heads' losses on a batch of chips."""
         share, rank = len(batch) // self.trainer.world_size, self.trainer.global_rank
         own = batch.part(rank * share, (rank + 1) * share)  # of this device
+        assert self._pool is not None
         images, targets = self._pool.chips(own)  # (n, 3, in, in), (n, out, out)
         logits = self.run_network(images)  # (n, heads, out, out)
         return self.head_losses(logits, targets)

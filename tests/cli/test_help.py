@@ -13,9 +13,23 @@ from tests.sets import call
 
 COMMANDS = (
     "datasets", "formats", "inspect", "check", "tile", "pad", "split", "prepare", "convert", "coco", "report",
-    "demo",
+    "models", "augment", "train", "evaluate", "predict", "count", "tune", "demo",
 )  # fmt: skip
-HEAVY = {"numpy", "cv2", "PIL", "shapely", "pycocotools", "yaml", "orjson", "defusedxml", "torch"}
+HEAVY = {
+    "numpy",
+    "cv2",
+    "PIL",
+    "shapely",
+    "pycocotools",
+    "yaml",
+    "orjson",
+    "defusedxml",
+    "torch",
+    "lightning",
+    "albumentations",
+    "skimage",
+    "scipy",
+}
 # Not pydantic: typer itself loads it to read the arguments of a command.
 
 

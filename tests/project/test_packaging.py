@@ -47,7 +47,20 @@ def test_three_packages_come_from_this_checkout():
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["tile"], ["prepare"], ["convert"]], ids=lambda c: " ".join(c) or "top"
+    "command",
+    [
+        [],
+        ["tile"],
+        ["prepare"],
+        ["convert"],
+        ["models"],
+        ["augment"],
+        ["train"],
+        ["predict"],
+        ["count"],
+        ["tune"],
+    ],
+    ids=lambda c: " ".join(c) or "top",
 )
 def test_help_imports_nothing_heavy(command):
     done = subprocess.run(
