@@ -13,12 +13,12 @@ import torch
 from safetensors.torch import load_file
 
 from smearprep.errors import DataError, OutputError, RecipeError, TrainingError
-from smearprep.models import engine
+from smearprep.models import engine, zoo
 from smearprep.models.hardware import Hardware
 from smearprep.models.recipes import Phase, load_training, parse_training, shipped_trainings
 from smearprep.models.runs import load_network, read_run
 from smearprep.models.training import train
-from tests.models.tiny import recipe, tiny, with_phases, write_set  # noqa: F401 - tiny is a fixture
+from tests.models.tiny import OWN, recipe, tiny, with_phases, write_set  # noqa: F401 - tiny is a fixture
 
 pytestmark = pytest.mark.usefixtures("tiny")
 CPU = Hardware(device="cpu", precision="float32")
@@ -141,6 +141,27 @@ def test_a_loss_that_is_no_number_stops_with_the_batch_named(tmp_path, monkeypat
     with pytest.raises(TrainingError, match=r"nan in epoch 2, batch 2 \(prepared/images/train/train\d.png"):
         train(recipe(), write_set(tmp_path / "set"), tmp_path / "run", hardware=CPU)
     load_network(read_run(tmp_path / "run"))
+
+
+def test_a_full_disk_stops_it_and_it_goes_on_when_there_is_room(tmp_path, monkeypatch):
+    folder = write_set(tmp_path / "set")
+    train(recipe(), folder, tmp_path / "whole", hardware=CPU)
+    real, left = os.replace, [7]
+
+    def full(*arguments, **how):
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(28, "No space left on device")
+        return real(*arguments, **how)
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OutputError, match="No space left on device"):
+        train(recipe(), folder, tmp_path / "cut", hardware=CPU)
+    monkeypatch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(zoo, "NETWORKS", {**zoo.NETWORKS, **OWN})
+        train(recipe(), folder, tmp_path / "cut", hardware=CPU)
+    assert files(tmp_path / "cut") == files(tmp_path / "whole")
 
 
 @pytest.mark.parametrize(

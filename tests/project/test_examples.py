@@ -23,6 +23,17 @@ def test_prepare_in_python(tmp_path: Path) -> None:
     assert "from bccd/JPEGImages/" in done.stdout or "from all_idb1/im/" in done.stdout
 
 
+def test_train_and_count(tmp_path: Path) -> None:
+    script = EXAMPLES / "train_and_count.py"
+    done = subprocess.run(
+        [sys.executable, "-P", str(script), str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "counted: ({'method': 'components'" in done.stdout
+    assert done.stdout.count("chip of prepared/images/train/") == 4
+    assert (tmp_path / "predictions" / "cells.json").is_file()
+
+
 def test_own_images(tmp_path: Path) -> None:
     truth = synthetic.write_bccd(tmp_path / "raw", images=6)
     for n, name in enumerate(truth):  # three folders of images: three smears
