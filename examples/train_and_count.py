@@ -1,8 +1,8 @@
-"""From a prepared set to a count in Python: train, evaluate, predict, count; and chips for a trainer of your own.
+"""From a prepared set to a count in Python, and chips for a trainer of your own.
 
     python examples/train_and_count.py OUT
 
-Draws its own smears and trains for a moment only, so that it runs anywhere; take more epochs for good weights.
+Draws its own smears and trains for a moment only, so that it runs anywhere; good weights take more epochs.
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ from smearprep.models import zoo
 from smearprep.recipes import check_keys, recipe_text, shipped, validated, yaml_entries
 
 PACKAGE = "smearprep.models"
-LossName = Literal["tversky", "focal_tversky", "dice", "bce", "mse"]
+LOSS_NAMES = ("tversky", "focal_tversky", "dice", "bce", "mse")
+"""Those of `semantic.losses`, told here without torch."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class TrainingRecipe:
         category: What is learned; "" takes the only category of the set.
         description: For people.
         phases: One after the other; each begins with the best weights of the one before.
-        loss: Of all outputs, or of each by name (`semantic.losses`).
+        loss: Of all outputs, or of each by its name: one of `LOSS_NAMES`, or a sum, as "bce + dice".
         batch: Chips a step, over all devices.
         chips: Chips an epoch.
         augmentation: How chips are drawn and changed.
@@ -79,7 +80,7 @@ class TrainingRecipe:
     category: str = ""
     description: str = ""
     phases: tuple[Phase, ...] = (Phase(),)
-    loss: LossName | Mapping[str, LossName] = "tversky"
+    loss: str | Mapping[str, str] = "tversky"
     batch: int = 8
     chips: int = 1000
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -91,7 +92,7 @@ class TrainingRecipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        info = zoo.get(self.network)
+        zoo.get(self.network)
         where = f"training recipe {self.name}"
         if not self.phases:
             raise RecipeError(f"{where}: it has no phase")
@@ -108,9 +109,19 @@ class TrainingRecipe:
             )
         if self.chips < self.batch:
             raise RecipeError(f"{where}: {self.chips} chips an epoch do not fill a batch of {self.batch}")
+        self._check_loss()
+
+    def _check_loss(self) -> None:
+        where = f"training recipe {self.name}"
+        for text in [self.loss] if isinstance(self.loss, str) else self.loss.values():
+            unknown = [part for part in text.split("+") if part.strip() not in LOSS_NAMES]
+            if unknown:
+                raise RecipeError(
+                    f"{where}: loss {text!r}: choose of {', '.join(LOSS_NAMES)}, or a sum of them"
+                )
         if not isinstance(self.loss, str):
             self._check_heads(tuple(self.loss))
-            missing = [head for head in info.heads if head not in self.loss]
+            missing = [head for head in zoo.get(self.network).heads if head not in self.loss]
             if missing:
                 raise RecipeError(f"{where}: loss: name that of the output {', '.join(missing)}, too")
 
@@ -123,7 +134,7 @@ class TrainingRecipe:
                     f"{', '.join(known)}"
                 )
 
-    def loss_of(self, head: str) -> LossName:
+    def loss_of(self, head: str) -> str:
         """The loss of an output."""
         return self.loss if isinstance(self.loss, str) else self.loss[head]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -77,8 +77,10 @@ def targets(total: int, ratio: Mapping[str, float]) -> dict[str, int]:
 def assign(units: Sequence[Unit], split: Split) -> dict[str, str]:
     """Give every unit a subset.
 
-    Units go, rarest category first and largest unit first, to the subset that lacks most of that
-    category and still has room (iterative stratification after Sechidis et al. 2011, on groups).
+    Units go, one after another, to the subset that has least of what they bring, for its share, and still
+    has room. What they bring are images, images that show a category, images that show none, and cells of
+    each category, each as a fraction of all there are: neither frequent categories nor crowded images
+    decide alone (the strata of Sechidis et al. 2011, with Sainte-Lague's rule for the shares).
 
     Args:
         units: With unique keys; their order does not matter.
@@ -109,33 +111,61 @@ def assign(units: Sequence[Unit], split: Split) -> dict[str, str]:
 def _stratified(units: Sequence[Unit], ratio: Mapping[str, float], split: Split) -> dict[str, str]:
     rng = np.random.default_rng(split.seed)
     order = [units[i] for i in rng.permutation(len(units))]
-    room = {name: float(count) for name, count in targets(sum(u.size for u in units), ratio).items()}
-    total: Counter[str] = Counter()
-    for unit in units:
-        total.update(unit.cells)
-    categories = sorted((c for c in total if total[c]), key=lambda c: (total[c], c)) if split.stratify else []
-    whole = sum(ratio.values())
-    lack = {c: {name: total[c] * share / whole for name, share in ratio.items()} for c in categories}
+    size = sum(unit.size for unit in units)
+    room = {name: float(count) for name, count in targets(size, ratio).items()}
+    held: dict[str, dict[str, float]] = {name: defaultdict(float) for name in ratio}
     out: dict[str, str] = {}
-    for category in [*categories, None]:
-        todo = [u for u in order if u.key not in out and (category is None or u.cells.get(category))]
-        todo.sort(key=lambda u: -(u.cells[category] if category else u.size))
-        for unit in todo:
-            name = _choose(unit, room, lack.get(category) if category else None)
-            out[unit.key] = name
-            room[name] -= unit.size
-            for c in categories:
-                lack[c][name] -= unit.cells.get(c, 0)
+    for unit, parts in _heaviest_first(order, split.stratify):
+        name = _choose(unit, parts, room, held, ratio)
+        out[unit.key] = name
+        room[name] -= unit.size
+        for stratum, part in parts.items():
+            held[name][stratum] += part
     _fill_empty(out, order, ratio)
     return out
 
 
-def _choose(unit: Unit, room: Mapping[str, float], lack: Mapping[str, float] | None) -> str:
-    """The subset with room that lacks most; without any room, the one that overflows least."""
+def _heaviest_first(order: Sequence[Unit], stratify: bool) -> list[tuple[Unit, dict[str, float]]]:
+    """Units and, of each stratum, the fraction that is in them; the largest fraction first.
+
+    What weighs much goes first because what comes later makes up for it: the few units of a rare
+    category, the many cells of a crowded image.
+    """
+    amounts = [_amounts(unit) if stratify else {"images": unit.size} for unit in order]
+    total: Counter[str] = Counter()
+    for amount in amounts:
+        total.update(amount)
+    parts = [{stratum: n / total[stratum] for stratum, n in amount.items() if n} for amount in amounts]
+    return sorted(zip(order, parts, strict=True), key=lambda pair: -max(pair[1].values(), default=0))
+
+
+def _amounts(unit: Unit) -> dict[str, int]:
+    """How much of each stratum a unit has; the order is the same whatever the order of its categories."""
+    cells = sum(unit.cells.values())
+    out = {"images": unit.size, "images without cells": max(unit.size - cells, 0)}
+    for category, count in sorted(unit.cells.items()):
+        out[f"images with {category}"] = min(count, unit.size)
+        out[f"cells {category}"] = count
+    return out
+
+
+def _choose(
+    unit: Unit,
+    parts: Mapping[str, float],
+    room: Mapping[str, float],
+    held: Mapping[str, Mapping[str, float]],
+    ratio: Mapping[str, float],
+) -> str:
+    """The subset with room that has least of the unit's strata; without room, the least overfull one."""
     fits = [name for name in room if room[name] >= unit.size]
     if not fits:
         return max(room, key=lambda name: room[name])
-    return max(fits, key=lambda name: (lack[name] if lack else room[name], room[name]))
+
+    def load(name: str) -> float:
+        """With half of the unit, as in Sainte-Lague's rule: then small shares are neither first nor last."""
+        return sum(part * (held[name][s] + part / 2) for s, part in parts.items()) / ratio[name]
+
+    return min(fits, key=lambda name: (load(name), -room[name]))
 
 
 def _fill_empty(out: dict[str, str], order: Sequence[Unit], ratio: Mapping[str, float]) -> None:

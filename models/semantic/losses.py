@@ -10,7 +10,7 @@ Ahmadi 2016 (Dice); the constants are those of the code published with DO-U-Net 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from types import MappingProxyType
 
@@ -78,16 +78,31 @@ LOSSES: Mapping[str, Loss] = MappingProxyType(
 
 
 def get(name: str) -> Loss:
-    """A loss by name.
+    """A loss by name, or the sum of several: "bce + dice".
 
     Raises:
         RecipeError: No such loss; the message has the nearest name.
     """
+    parts = [_single(part.strip()) for part in name.split("+")]
+    return parts[0] if len(parts) == 1 else _Sum(parts)
+
+
+def _single(name: str) -> Loss:
     if name not in LOSSES:
         near = get_close_matches(name, LOSSES, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(LOSSES)}"
         raise RecipeError(f"loss {name!r} is not known; {hint}")
     return LOSSES[name]
+
+
+class _Sum:
+    """The sum of several losses."""
+
+    def __init__(self, parts: Sequence[Loss]) -> None:
+        self._parts = parts
+
+    def __call__(self, logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        return torch.stack([part(logits, target, weight) for part in self._parts]).sum()
 
 
 def total(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:

@@ -92,7 +92,21 @@ def audit(images: Iterable[AuditedImage]) -> LeakAudit:
         overlaps=tuple(overlap(areas, *pair) for pair in ordered if all(map(areas.get, pair))),
         shared=tuple(_shared(groups, ordered)),
         names_smears=any(image.smear or image.raw for group in groups.values() for image in group),
+        own_smears=tuple(_own_smears(image for group in groups.values() for image in group)),
     )
+
+
+def _own_smears(images: Iterable[AuditedImage]) -> Iterator[str]:
+    """Raw data sets in which each raw image is a smear of its own, by name."""
+    found: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for image in images:
+        if image.raw or image.smear:
+            raw = image.raw or image.name
+            found[image.dataset].add((raw, image.smear or raw))
+    for name, pairs in sorted(found.items()):
+        raws, smears = map(set, zip(*pairs, strict=True))
+        if len(raws) == len(smears) == len(pairs):
+            yield name
 
 
 def _shared(

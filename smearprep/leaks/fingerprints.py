@@ -55,15 +55,27 @@ def read_small(path: Path) -> RGB:
 def without_padding(image: RGB) -> RGB:
     """The image without the black rows and columns along its borders; the whole image if all is black.
 
+    Where there is padding, the outermost row or column of the image goes, too: on an image that was shrunk or
+    compressed, image and padding are mixed in it.
+
     Args:
         image: (H, W, 3) uint8.
     """
     bright = np.maximum(np.maximum(image[..., 0], image[..., 1]), image[..., 2]) > _BLACK
     # A row is padding if hardly any of its pixels is bright: JPEG smears the image's edge over the border.
-    rows, columns = (np.flatnonzero(bright.mean(axis=axis) > 0.02) for axis in (1, 0))
-    if not len(rows) or not len(columns):
-        return image
-    return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    rows, columns = (bright.mean(axis=axis) > 0.02 for axis in (1, 0))
+    return image[_inner(rows), _inner(columns)] if rows.any() and columns.any() else image
+
+
+def _inner(shown: NDArray[np.bool_]) -> slice:
+    """Of rows or columns, those of the image, less the outermost one beside padding.
+
+    Args:
+        shown: (n,) of each row or column, whether it shows the image; at least one does.
+    """
+    first, last = np.flatnonzero(shown)[[0, -1]].tolist()
+    start, stop = first + (first > 0), last + (last == len(shown) - 1)
+    return slice(start, stop) if start < stop else slice(first, last + 1)
 
 
 def fingerprint(image: RGB) -> Fingerprint | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 from smearprep.findings import Finding
@@ -38,6 +39,12 @@ class AuditedImage:
     def raw(self) -> str:
         """The raw image, or "" where the set does not say."""
         return self.origin or self.source
+
+    @property
+    def dataset(self) -> str:
+        """The raw data set: the first folder of `raw`, or "" where the set does not say."""
+        first, slash, _ = self.raw.partition("/")
+        return first if slash else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,8 @@ class LeakAudit:
         overlaps: Of each pair of subsets that state windows, also where nothing overlaps.
         shared: Of each pair of subsets that share a smear or a raw image.
         names_smears: Whether the set says which smears, or raw images, its images come from.
+        own_smears: Raw data sets in which each raw image counts as a smear of its own, as it does where
+            nobody says which of them are of one patient.
     """
 
     subsets: tuple[str, ...]
@@ -125,6 +134,7 @@ class LeakAudit:
     overlaps: tuple[Overlap, ...] = ()
     shared: tuple[Shared, ...] = ()
     names_smears: bool = True
+    own_smears: tuple[str, ...] = ()
 
     @property
     def is_clean(self) -> bool:
@@ -132,16 +142,10 @@ class LeakAudit:
         return not (self.near_pairs or self.shared or any(o.leaked for o in self.overlaps))
 
     def findings(self) -> tuple[Finding, ...]:
-        """What leaks, in words, one finding a pair of images or of subsets; kind "leak"."""
+        """What leaks, in words, the shares of px first; one finding a pair of subsets or of images."""
         return tuple(Finding("leak", what, file, id_) for what, file, id_ in self._told())
 
     def _told(self) -> Iterator[tuple[str, str, str]]:
-        for pair in self.near:
-            what = f"shows nearly the same as {pair.second}: {pair.distance} of 255 bits differ"
-            yield what, pair.first, " and ".join(pair.subsets)
-        if self.near_pairs > len(self.near):
-            rest = self.near_pairs - len(self.near)
-            yield f"{rest:,} more pairs of images in two subsets show nearly the same", "images", ""
         for overlap in self.overlaps:
             if overlap.leaked:
                 what = (
@@ -150,14 +154,29 @@ class LeakAudit:
                     f"raw images: {overlap.sources:,})"
                 )
                 yield what, "annotations", f"{overlap.subset} and {overlap.other}"
-        for shared in self.shared:
-            name = "smear" if shared.what == "smear" else "raw image"
-            count = len(shared.names)
-            what = (
-                f"{count:,} {name}{'s' * (count != 1)} of {shared.subset} also in {shared.other}; they hold "
-                f"{shared.images:,} of the {shared.of_images:,} {shared.subset} images"
-            )
-            yield what, "annotations", f"{shared.subset} and {shared.other}"
+        for (subset, other), own in groupby(self.shared, key=lambda shared: (shared.subset, shared.other)):
+            yield _told_of_shared(tuple(own)), "annotations", f"{subset} and {other}"
+        for pair in self.near:
+            what = f"shows nearly the same as {pair.second}: {pair.distance} of 255 bits differ"
+            yield what, pair.first, " and ".join(pair.subsets)
+        if self.near_pairs > len(self.near):
+            rest = self.near_pairs - len(self.near)
+            yield f"{rest:,} more pairs of images in two subsets show nearly the same", "images", ""
+
+
+def _told_of_shared(own: Sequence[Shared]) -> str:
+    """What two subsets share, in words.
+
+    Args:
+        own: Of one pair of subsets: smears, raw images, or both.
+    """
+    names = {"smear": "smear", "raw": "raw image"}
+    counts = [f"{len(s.names):,} {names[s.what]}{'s' * (len(s.names) != 1)}" for s in own]
+    most = max(own, key=lambda shared: shared.images)
+    return (
+        f"{' and '.join(counts)} of {most.subset} also in {most.other}; they hold "
+        f"{most.images:,} of the {most.of_images:,} {most.subset} images"
+    )
 
 
 def percent(share: float) -> str:

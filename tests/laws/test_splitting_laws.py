@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
@@ -123,6 +124,39 @@ def test_stratified_images_have_each_category_s_share_within_a_twentieth(seed: i
     cells = zip(rng.integers(0, 31, 200).tolist(), (rng.random(200) < 0.25).tolist(), strict=True)
     units = [Unit(f"{n:03}", 1, {"common": c, "rare": int(r)}) for n, (c, r) in enumerate(cells)]
     assert _imbalance(units, Split(seed=seed)) < 0.05
+
+
+@st.composite
+def _windows(draw: st.DrawFn) -> list[Unit]:
+    """Single images of which a share shows nothing; some categories crowd, some are rare."""
+    count, empty = draw(st.integers(20, 300)), draw(st.floats(0, 1))
+    means = draw(st.dictionaries(st.sampled_from("ABCD"), st.sampled_from([0.05, 0.3, 1, 4, 40]), min_size=1))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    shown = rng.random(count) >= empty
+    cells = {name: (rng.poisson(mean, count) * shown).tolist() for name, mean in means.items()}
+    return [Unit(f"{n:03}", 1, {name: cells[name][n] for name in cells}) for n in range(count)]
+
+
+def _spread(units: list[Unit], chosen: dict[str, str], has: Callable[[Unit], int]) -> float:
+    """How many images of a kind a subset has too many or too few, at most, for its number of images."""
+    sizes = Counter(chosen.values())
+    there = Counter(chosen[unit.key] for unit in units if has(unit))
+    return max(abs(there[name] - there.total() * size / len(units)) for name, size in sizes.items())
+
+
+@LAW
+@given(units=_windows(), ratio=RATIOS, seed=st.integers(0, 99))
+def test_images_without_cells_and_images_with_a_category_are_shared_in_proportion(
+    units: list[Unit], ratio: tuple[float, float, float], seed: int
+) -> None:
+    """In each subset, to two images without cells, and to three images of each category.
+
+    Fewer than three images of a category cannot reach every subset; the bounds hold for them as well.
+    """
+    chosen = assign(units, Split(ratio, seed=seed))
+    assert _spread(units, chosen, lambda unit: not any(unit.cells.values())) <= 2
+    for category in units[0].cells:
+        assert _spread(units, chosen, lambda unit, name=category: unit.cells[name]) <= 3
 
 
 def test_stratified_smears_are_better_balanced_than_those_that_are_not() -> None:

@@ -173,3 +173,13 @@ def test_the_total_is_the_weighted_sum_of_the_heads() -> None:
 def test_an_unknown_loss_is_refused_with_a_hint(name: str, hint: str) -> None:
     with pytest.raises(RecipeError, match=hint):
         losses.get(name)
+
+
+def test_a_sum_of_losses_is_their_sum():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 5, 5, generator=generator)
+    target, weight = (torch.rand(2, 2, 5, 5, generator=generator) > 0.5).float()
+    both = losses.get("bce + dice")(logits, target, weight)
+    assert both == losses.bce(logits, target, weight) + losses.dice(logits, target, weight)
+    with pytest.raises(RecipeError, match="did you mean 'dice'"):
+        losses.get("bce + dise")

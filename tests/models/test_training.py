@@ -15,8 +15,9 @@ from safetensors.torch import load_file
 from smearprep.errors import DataError, OutputError, RecipeError, TrainingError
 from smearprep.models import engine, zoo
 from smearprep.models.hardware import Hardware
-from smearprep.models.recipes import Phase, load_training, parse_training, shipped_trainings
+from smearprep.models.recipes import LOSS_NAMES, Phase, load_training, parse_training, shipped_trainings
 from smearprep.models.runs import load_network, read_run
+from smearprep.models.semantic import losses
 from smearprep.models.training import train
 from tests.models.tiny import OWN, recipe, tiny, with_phases, write_set  # noqa: F401 - tiny is a fixture
 
@@ -285,11 +286,16 @@ def test_the_shipped_recipes_are_sound_and_round_trip():
         ("network: unet\nbatch: 9\nchips: 8", "do not fill a batch"),
         ("network: do-unet\nloss: {mask: bce}", "name that of the output edge"),
         ("network: unet\nphases: 3", "phases"),
+        ("network: unet\nloss: bce + dise", "choose of tversky, focal_tversky, dice, bce, mse, or a sum"),
     ],
 )
 def test_recipe_mistakes_are_named(text, said):
     with pytest.raises(RecipeError, match=said):
         parse_training(text, "mine.yaml")
+
+
+def test_the_losses_that_recipes_may_name_are_there():
+    assert set(LOSS_NAMES) == set(losses.LOSSES)
 
 
 def test_precision_16_bit_gives_the_same_bytes_too(tmp_path):
@@ -305,6 +311,7 @@ from pathlib import Path
 from tests.models import tiny
 from smearprep.models import zoo
 from smearprep.models.hardware import Hardware
+from smearprep.models.semantic import losses
 from smearprep.models.training import train
 zoo.NETWORKS = {**zoo.NETWORKS, **tiny.OWN}
 if __name__ == "__main__":
