@@ -102,7 +102,7 @@ class TrainingRecipe:
                 raise RecipeError(f"{where}: a phase learns nothing: all its loss_weights are 0")
         if (
             min(self.batch, self.chips, self.validate_every) < 1
-            or min(self.samples_every, self.validation_images) < 0
+            or min(self.samples_every, self.validation_images, self.seed) < 0
         ):
             raise RecipeError(
                 f"{where}: batch, chips and validate_every must be at least 1, the others 0 or more"

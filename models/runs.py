@@ -15,7 +15,6 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from smearprep.images import read_bytes, write_atomic
 from smearprep.jsonfiles import dump_json, read_json, write_json
 from smearprep.models import zoo
 from smearprep.models.recipes import TrainingRecipe, training_from
+from smearprep.set_files import package_version
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -141,10 +141,10 @@ def write_run(
     write_json(
         folder / RUN_FILE,
         {
-            "smearprep": _version("smearprep"),
+            "smearprep": package_version("smearprep"),
             "libraries": {
-                "python": platform.python_version(),
-                **{name: _version(name) for name in _LIBRARIES},
+                "python": platform.pythonpackage_version(),
+                **{name: package_version(name) for name in _LIBRARIES},
             },
             "recipe": recipe.as_dict(),
             "category": category,
@@ -154,13 +154,6 @@ def write_run(
         },
         pretty=True,
     )
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "unknown"
 
 
 # ---------------------------------------------------------------- weights

@@ -77,8 +77,8 @@ def _stretches(closed: FloatArray) -> Shapes:
     steps = np.hstack([closed[:-1], closed[1:]])
     backwards = (steps[:, 0] > steps[:, 2]) | ((steps[:, 0] == steps[:, 2]) & (steps[:, 1] > steps[:, 3]))
     steps[backwards] = steps[backwards][:, [2, 3, 0, 1]]
-    lines: Shapes = shapely.linestrings(np.unique(steps, axis=0).reshape(-1, 2, 2))
-    return lines
+    lines: Any = shapely.linestrings(np.unique(steps, axis=0).reshape(-1, 2, 2))
+    return np.asarray(lines, dtype=object)
 
 
 def _is_scribble(stretches: Shapes) -> bool:

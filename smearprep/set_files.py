@@ -106,10 +106,10 @@ def write_manifest(
     write_json(
         out / MANIFEST,
         {
-            "smearprep": _version("smearprep"),
+            "smearprep": package_version("smearprep"),
             "libraries": {
-                "python": platform.python_version(),
-                **{name: _version(name) for name in ("numpy", "opencv-python-headless", "shapely")},
+                "python": platform.pythonpackage_version(),
+                **{name: package_version(name) for name in ("numpy", "opencv-python-headless", "shapely")},
             },
             "recipe": recipe.as_dict(),
             "plan": digest,
@@ -125,7 +125,8 @@ def write_manifest(
     )
 
 
-def _version(package: str) -> str:
+def package_version(package: str) -> str:
+    """The version of an installed package, for manifests."""
     try:
         return version(package)
     except PackageNotFoundError:

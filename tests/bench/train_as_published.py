@@ -2,7 +2,8 @@
 
     SMEARPREP_DATA=... python -m tests.bench.train_as_published --scratch DIR [--device cuda] [--epochs N]
 
-Prepares the sets, trains red-cells, white-cells and platelets (each phase for N epochs of 1,000 chips),
+Prepares the sets, trains red-cells, white-cells and platelets (each phase for N epochs of 1,000 chips, with the
+published range of colours),
 evaluates them on the test images, and writes results/trainings_DEVICE.* with the published figures beside,
 and the curves as results/curves_*.png. Given again with the same folder, it goes on.
 """
@@ -14,6 +15,7 @@ import os
 import shutil
 from pathlib import Path
 
+from smearprep.augmentation import Augmentation
 from smearprep.models.evaluation import evaluate
 from smearprep.models.hardware import Hardware
 from smearprep.models.recipes import changed, load_training
@@ -31,7 +33,8 @@ def one(
     """Prepare, train and evaluate one; its rows."""
     folder, run = scratch / recipe, scratch / f"run-{name}"
     prepare(load_recipe(recipe), [(None, raw)], folder)
-    trained = train(changed(load_training(name), epochs=epochs), folder, run, hardware=hardware)
+    published = changed(load_training(name), epochs=epochs, augmentation=Augmentation())
+    trained = train(published, folder, run, hardware=hardware)
     found = evaluate(run, folder, hardware=hardware)
     shutil.copyfile(run / "curves.png", RESULTS / f"curves_{name}.png")
     seconds, speed = trained.counts.get("seconds", ""), trained.counts.get("chips_per_second", "")
