@@ -143,7 +143,7 @@ def write_run(
         {
             "smearprep": package_version("smearprep"),
             "libraries": {
-                "python": platform.pythonpackage_version(),
+                "python": platform.python_version(),
                 **{name: package_version(name) for name in _LIBRARIES},
             },
             "recipe": recipe.as_dict(),

@@ -108,7 +108,7 @@ def write_manifest(
         {
             "smearprep": package_version("smearprep"),
             "libraries": {
-                "python": platform.pythonpackage_version(),
+                "python": platform.python_version(),
                 **{name: package_version(name) for name in ("numpy", "opencv-python-headless", "shapely")},
             },
             "recipe": recipe.as_dict(),

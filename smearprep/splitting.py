@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -13,6 +13,11 @@ import numpy as np
 from smearprep.errors import RecipeError
 
 SUBSETS = ("train", "val", "test")
+
+NO_CELL = ""
+"""Stands among the categories for images without any cell: they are shared out like those of a category."""
+
+_Parts = list[tuple[str, float]]  # stratum, and which fraction of it
 
 
 @dataclass(frozen=True)
@@ -25,8 +30,8 @@ class Split:
             as several papers do it; windows of one smear then lie in several subsets, which `check`
             reports as a leak.
         seed: Of the shuffle.
-        stratify: Spread the cells of each category over the subsets in the same shares, as far as
-            whole smears allow.
+        stratify: Share out the cells of each category, the images that show it and the images without
+            cells in the same ratio, as far as whole smears allow.
         official: Keep a data set's own subsets. What it leaves open is split over the subsets that it
             does not fill (an official test set leaves training : validation).
     """
@@ -54,12 +59,15 @@ class Unit:
         size: How many images it has.
         cells: How many cells of each category.
         official: Its official subset, if any.
+        showing: How many of its images show each category, and under `NO_CELL` how many show none. Of
+            one image `cells` tells it; of several, None has it guessed from `size` and `cells`.
     """
 
     key: str
     size: int
     cells: Mapping[str, int] = field(default_factory=dict)
     official: str | None = None
+    showing: Mapping[str, int] | None = None
 
 
 def targets(total: int, ratio: Mapping[str, float]) -> dict[str, int]:
@@ -77,10 +85,11 @@ def targets(total: int, ratio: Mapping[str, float]) -> dict[str, int]:
 def assign(units: Sequence[Unit], split: Split) -> dict[str, str]:
     """Give every unit a subset.
 
-    Units go, one after another, to the subset that has least of what they bring, for its share, and still
-    has room. What they bring are images, images that show a category, images that show none, and cells of
-    each category, each as a fraction of all there are: neither frequent categories nor crowded images
-    decide alone (the strata of Sechidis et al. 2011, with Sainte-Lague's rule for the shares).
+    Units go one by one to the subset that, for its share, has least of what they bring, and still has
+    room. A unit brings images, images that show a category, images that show no cell, and cells of each
+    category; each counts as a fraction of all there are, so that neither the frequent categories nor the
+    crowded images decide alone. (Iterative stratification, Sechidis et al. 2011, on groups, with the
+    shares dealt as Sainte-Lague deals seats: in proportion from the first unit to the last.)
 
     Args:
         units: With unique keys; their order does not matter.
@@ -111,61 +120,59 @@ def assign(units: Sequence[Unit], split: Split) -> dict[str, str]:
 def _stratified(units: Sequence[Unit], ratio: Mapping[str, float], split: Split) -> dict[str, str]:
     rng = np.random.default_rng(split.seed)
     order = [units[i] for i in rng.permutation(len(units))]
-    size = sum(unit.size for unit in units)
-    room = {name: float(count) for name, count in targets(size, ratio).items()}
-    held: dict[str, dict[str, float]] = {name: defaultdict(float) for name in ratio}
+    room = targets(sum(unit.size for unit in units), ratio)
+    whole = sum(ratio.values())
+    shares = {name: share / whole for name, share in ratio.items()}
+    held: dict[str, Counter[str]] = {name: Counter() for name in ratio}
     out: dict[str, str] = {}
     for unit, parts in _heaviest_first(order, split.stratify):
-        name = _choose(unit, parts, room, held, ratio)
+        # without room for the unit anywhere, the subset that overflows least
+        fits = [name for name in room if room[name] >= unit.size] or [max(room, key=lambda name: room[name])]
+        name = min(fits, key=lambda name: (_load(parts, held[name]) / shares[name], -room[name]))
         out[unit.key] = name
         room[name] -= unit.size
-        for stratum, part in parts.items():
+        for stratum, part in parts:
             held[name][stratum] += part
     _fill_empty(out, order, ratio)
     return out
 
 
-def _heaviest_first(order: Sequence[Unit], stratify: bool) -> list[tuple[Unit, dict[str, float]]]:
-    """Units and, of each stratum, the fraction that is in them; the largest fraction first.
+def _heaviest_first(order: Sequence[Unit], stratify: bool) -> list[tuple[Unit, _Parts]]:
+    """Units with what they bring; first those that bring the largest fraction of a stratum.
 
-    What weighs much goes first because what comes later makes up for it: the few units of a rare
-    category, the many cells of a crowded image.
+    These are the few units of a rare category, and crowded images; what comes later makes up for them.
     """
     amounts = [_amounts(unit) if stratify else {"images": unit.size} for unit in order]
     total: Counter[str] = Counter()
     for amount in amounts:
         total.update(amount)
-    parts = [{stratum: n / total[stratum] for stratum, n in amount.items() if n} for amount in amounts]
-    return sorted(zip(order, parts, strict=True), key=lambda pair: -max(pair[1].values(), default=0))
+    parts = [[(stratum, n / total[stratum]) for stratum, n in amount.items() if n] for amount in amounts]
+    pairs = zip(order, parts, strict=True)
+    return sorted(pairs, key=lambda pair: -max((part for _, part in pair[1]), default=0))
 
 
 def _amounts(unit: Unit) -> dict[str, int]:
-    """How much of each stratum a unit has; the order is the same whatever the order of its categories."""
-    cells = sum(unit.cells.values())
-    out = {"images": unit.size, "images without cells": max(unit.size - cells, 0)}
-    for category, count in sorted(unit.cells.items()):
-        out[f"images with {category}"] = min(count, unit.size)
-        out[f"cells {category}"] = count
-    return out
+    """How much a unit has of each stratum, in an order that does not depend on that of its categories."""
+    showing = unit.showing
+    if showing is None:
+        showing = {name: min(count, unit.size) for name, count in unit.cells.items()}
+        showing[NO_CELL] = max(unit.size - sum(unit.cells.values()), 0)
+    return {
+        "images with cells": unit.size - showing.get(NO_CELL, 0),
+        **{f"images with {name}": showing[name] for name in sorted(showing)},
+        **{f"cells {name}": unit.cells[name] for name in sorted(unit.cells)},
+    }
 
 
-def _choose(
-    unit: Unit,
-    parts: Mapping[str, float],
-    room: Mapping[str, float],
-    held: Mapping[str, Mapping[str, float]],
-    ratio: Mapping[str, float],
-) -> str:
-    """The subset with room that has least of the unit's strata; without room, the least overfull one."""
-    fits = [name for name in room if room[name] >= unit.size]
-    if not fits:
-        return max(room, key=lambda name: room[name])
+def _load(parts: _Parts, held: Mapping[str, float]) -> float:
+    """How much a subset has of what a unit brings, half of the unit itself included.
 
-    def load(name: str) -> float:
-        """With half of the unit, as in Sainte-Lague's rule: then small shares are neither first nor last."""
-        return sum(part * (held[name][s] + part / 2) for s, part in parts.items()) / ratio[name]
-
-    return min(fits, key=lambda name: (load(name), -room[name]))
+    Without that half small subsets would get more than their share of rare strata, with the whole less.
+    """
+    load = 0.0
+    for stratum, part in parts:  # not by sum(), which from Python 3.12 on rounds otherwise: ties would turn
+        load += part * (held[stratum] + part / 2)
+    return load
 
 
 def _fill_empty(out: dict[str, str], order: Sequence[Unit], ratio: Mapping[str, float]) -> None:

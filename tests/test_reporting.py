@@ -28,18 +28,21 @@ from smearprep.errors import LayoutError, OutputError, RecipeError, SmearprepErr
 from smearprep.findings import Finding, Summary
 from smearprep.formats.coco import CocoWriter
 from smearprep.images import decode
+from smearprep.leaks import AuditedImage, LeakAudit, Overlap, Shared, audit
 from smearprep.prepare import prepare
-from smearprep.reporting import report, tables
-from smearprep.reporting.looks import Group, Look, by_subset, look_at
+from smearprep.reporting import figures, report, tables
+from smearprep.reporting.looks import Group, Look, Spread, by_subset, look_at
 from smearprep.reporting.numbers import count, evenly
+from smearprep.reporting.preparation import Preparation, preparation
 from smearprep.reporting.reading import read_set
 from smearprep.reporting.svg import shown
+from smearprep.reporting.verdicts import leak_verdicts, preparation_verdict
 from smearprep.splitting import Split
 from smearprep.synthetic import write_image
 from smearprep.tiling import Tile
 from tests.sets import EVEN, edit_json, folder_recipe, images_of, noise, write_folder
 
-VOID = {"meta", "img", "br", "link", "input"}
+VOID = {"meta", "img", "br", "link", "input", "wbr"}
 HOSTILE = '<script>alert(1)</script>" onload="x & $a_b$ \x07 ]]> --> {{ 7 * 7 }} url(#p) "'
 
 
@@ -200,9 +203,10 @@ def test_sizes_are_in_raw_px_and_each_whole_cell_counts_once(out: Path) -> None:
         assert len(category.diameters) == 6 and category.cut == 0
         assert category.diameters == pytest.approx([2 * np.sqrt(100 / np.pi)] * 6)  # of 10x10 px, drawn at 2x
         assert category.outlines == {"drawn": category.total}
-        assert sum(category.searched.values()) == 90
+        assert category.searched == 90
     assert numbers.different_smears == 6 and numbers.names_smears
-    assert {name: values.sum() for name, values in numbers.per_image.items()} == dict(numbers.cells)
+    for subset, cells in numbers.cells.items():
+        assert sum(category.per_image[subset].sum() for category in numbers.categories) == cells
 
 
 def test_boxes_and_points(tmp_path: Path) -> None:
@@ -217,14 +221,32 @@ def test_boxes_and_points(tmp_path: Path) -> None:
 
 
 def test_what_was_not_looked_for_is_said(tmp_path: Path) -> None:
-    write_set(tmp_path, [[("RBC", BOX, "drawn")]], ["RBC", "WBC"], annotated=frozenset({"RBC"}))
+    names = ["RBC", "WBC", "Blast"]
+    write_set(tmp_path, [[("RBC", BOX, "drawn")], []], names, annotated=frozenset({"RBC"}))
+    write_set(tmp_path, [[]], names, subset="more", annotated=frozenset({"WBC"}))
+    write_set(tmp_path, [[]], names, subset="none", annotated=frozenset())
     page, _ = made(tmp_path)
-    assert "not looked for: WBC" in page.text and "0 of 1 images" in page.text
+    captions = re.findall(r"<figcaption><bdi>\d.*?</figcaption>", page.source, re.DOTALL)
+    told = [" ".join(re.sub("<[^>]*>", " ", caption).split()) for caption in captions]
+    assert told[:4] == [
+        "0.png RBC 1 not looked for: WBC",
+        "1.png no RBC not looked for: WBC",
+        "0.png no WBC not looked for: RBC",
+        "0.png not looked for: RBC , WBC",
+    ]
+    assert "no cell" not in page.text and "without a cell" not in page.source
+    rbc, wbc, _ = numbers = count(read_set(tmp_path)).categories
+    assert [category.searched for category in numbers] == [2, 1, 0]
+    assert rbc.per_image["all"].tolist() == [1, 0] and wbc.per_image["more"].tolist() == [0]
+    assert "RBC: 0.5 on average, none in 1 of 2" in page.text
+    assert "0 of 4 images" in page.text  # the table has what nobody looked for; legends do not
+    (legend,) = re.findall('<p class="legend">.*?</p>', page.source, re.DOTALL)
+    assert "WBC" in legend and "Blast" not in legend
 
 
 @pytest.mark.parametrize(
     ("cells", "figures"),
-    [([[("RBC", BOX, "drawn")]], 4), ([[]], 3), ([], 1)],
+    [([[("RBC", BOX, "drawn")]], 4), ([[]], 3), ([], 0)],
     ids=["one image", "no cells", "no images"],
 )
 def test_little_sets(tmp_path: Path, cells: list[Any], figures: int) -> None:
@@ -236,7 +258,7 @@ def test_little_sets(tmp_path: Path, cells: list[Any], figures: int) -> None:
 
 def test_no_category_at_all(tmp_path: Path) -> None:
     page, _ = made(write_set(tmp_path, [[], []], []))
-    assert len(page.all("svg")) == 2
+    assert len(page.all("svg")) == 1
 
 
 def test_many_categories_subsets_and_images(tmp_path: Path) -> None:
@@ -258,8 +280,14 @@ def test_findings_and_leaks_are_shown(tmp_path: Path) -> None:
     assert len(page.all("svg")) == 6
     assert "of the px lie in windows of train" in page.text
     told = {finding.what for finding in summary.findings}
-    assert any("of the px in test windows lie in train windows" in what for what in told)
-    assert {finding.what for finding in check(tmp_path / "set").findings} < told
+    checked = check(tmp_path / "set").findings
+    assert {finding.what for finding in checked} < told
+    first = [finding.what for finding in summary.findings]
+    assert all("of the px in" in what for what in first[:3]) and "also in" in first[3]
+    assert summary.counts["problems"] == 6  # three shares of px, three pairs of subsets that share smears
+    assert summary.counts["leak"] == 6 + len(checked) and "6 problems were found" in page.text
+    levels = re.findall("<bdi>(problem|detail|note)</bdi>", page.source)
+    assert levels == ["problem"] * 6 + ["detail"] * len(checked)
 
 
 def test_near_duplicates_are_shown_side_by_side(tmp_path: Path) -> None:
@@ -269,6 +297,74 @@ def test_near_duplicates_are_shown_side_by_side(tmp_path: Path) -> None:
     assert summary.counts["leak"] == 1 and summary.has_problems
     assert len(page.all("img")) == 4
     assert "2 images show nearly the same" in page.text
+
+
+def test_what_the_preparation_left_out_and_found(out: Path) -> None:
+    def tell(manifest: dict[str, Any]) -> None:
+        manifest["counts"] |= {"raw_images": 9, "raw_images_used": 6}
+        found = [("speck", "a.png"), ("speck", "b.png"), ("not_annotated", "c.png"), ("odd", "d.png")]
+        manifest["findings"] = [
+            {"kind": kind, "what": f"what {name}; left out", "file": name, "id": ""} for kind, name in found
+        ]
+
+    edit_json(out / "manifest.json", tell)
+    page, summary = made(out)
+    assert not summary.has_problems
+    why = "in 1 nobody looked for what the set is about; of 2 no window was kept"
+    assert f"3 of 9 raw images were left out: {why}." in page.text
+    assert "3 things were found in the raw data when the set was prepared." in page.text
+    rows = [[entry.text for entry in row] for row in tables.prepared(read_preparation(out).findings).rows]
+    assert rows == [
+        ["not annotated", "1", "note", "what c.png; left out", "c.png"],
+        ["speck", "2", "note", "what a.png; left out", "a.png"],
+    ]
+    assert all(words in page.text for words in ("In the set", "speck", "what a.png; left out"))
+
+
+def read_preparation(prepared: Path) -> Preparation:
+    return preparation(read_set(prepared).manifest)
+
+
+def test_verdicts_on_the_preparation() -> None:
+    assert preparation_verdict(Preparation()) is None
+    assert preparation_verdict(Preparation(9, 9)) is None
+    noted = preparation_verdict(Preparation(9, 9, (Finding("note", "x"),)))
+    assert noted == ("plain", "1 thing was found in the raw data when the set was prepared.")
+    lost = preparation_verdict(Preparation(9, 9, (Finding("unreadable", "x"), Finding("note", "y"))))
+    assert lost is not None and lost[0] == "bad" and lost[1].endswith(", 1 of them problems.")
+    assert preparation({"counts": {"raw_images": "x"}, "findings": [3, {"kind": []}]}) == Preparation()
+
+
+SAME = "No two images of different raw images show nearly the same in different subsets."
+
+
+def test_no_good_news_beside_a_leak() -> None:
+    two = ("train", "test")
+    apart = LeakAudit(two, 9, overlaps=(Overlap("test", "train", 100, 0, 0),))
+    assert [state for state, _ in leak_verdicts(apart)] == ["good"] * 3
+    assert leak_verdicts(apart)[0] == ("good", SAME)
+    windows = LeakAudit(two, 9, overlaps=(Overlap("test", "train", 100, 50, 1),))
+    assert leak_verdicts(windows)[0] == ("plain", SAME)
+    raws = LeakAudit(two, 9, shared=(Shared("raw", "test", "train", ("r",), 5, 9),))
+    assert leak_verdicts(raws)[0] == ("plain", SAME)
+    assert leak_verdicts(LeakAudit(two, 0))[0][0] == "plain"
+
+
+def test_raw_images_that_count_as_smears_are_no_good_news() -> None:
+    images = [
+        AuditedImage(str(n), subset, f"{name}/{n}.jpg", f"{name}/{n}")
+        for n, (subset, name) in enumerate([("train", "bccd"), ("test", "bccd"), ("test", "all_idb1")])
+    ]
+    state, words = leak_verdicts(audit(images))[-1]
+    assert state == "plain" and "each raw image of ALL-IDB1 and of BCCD counts as a smear" in words
+    again = [AuditedImage("9", "test", "bccd/0.jpg", "bccd/0")]
+    said = [words for state, words in leak_verdicts(audit([*images, *again])) if state == "bad"]
+    assert said == ["Of test, 33.3 % of the images come from raw images that train has, too."]
+
+
+def test_the_tile_says_what_counts_as_a_smear(out: Path) -> None:
+    page, _ = made(out)
+    assert "each raw image of a plain folder of images counts as one" in page.text
 
 
 # ---------------------------------------------------------------- what is broken
@@ -473,8 +569,50 @@ def test_long_tables_are_cut_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None
     table = tables.findings([*notes, Finding("leak", "x" * 1000)])
     assert table.left_out == 3 and len(table.rows) == 3
     assert [row[0].text for row in table.rows] == ["problem", "note", "note"]
-    assert len(table.rows[0][-1].text) == 400
+    assert len(table.rows[0][2].text) == 400
     assert table.numeric == (False,) * 5
+
+
+def test_subsets_are_sorted_in_their_usual_order() -> None:
+    look = Look((1.0, 2.0, 3.0), 2.0, 0.1, (0.1, 0.1, 0.1))
+    table = tables.smears([Group("s", name, 1, look) for name in ("test", "a", "train", "val")], "smear")
+    assert [row[1].order for row in table.rows] == ["2", "3", "0", "1"] and not table.numeric[1]
+
+
+def test_a_shift_that_is_not_known_says_why_and_has_no_place_in_the_order() -> None:
+    look = Look((1.0, 2.0, 3.0), 2.0, 0.1, (0.1, 0.1, 0.1))
+    spreads = [
+        Spread(name, smears, look, (1.0,) * 5, shift)
+        for name, smears, shift in (("train", 99, ()), ("val", 5, ()), ("test", 20, (-0.5,) * 5))
+    ]
+    shifts = [row[-1] for row in tables.subset_looks(spreads, "smear").rows]
+    assert [(entry.text, entry.order) for entry in shifts] == [
+        ("reference", ""),
+        ("too few", ""),
+        ("-0.50", "-0.5"),
+    ]
+    assert tables.subset_looks(spreads, "smear").numeric[-1]
+
+
+def test_labels_of_overlaps_lie_beyond_the_frame() -> None:
+    rows = [
+        Overlap("test", other, 1000, leaked, 1) for other, leaked in (("a", 1000), ("b" * 60, 895), ("c", 1))
+    ]
+    figure = figures._overlaps(rows)
+    axes = figure.axes[0]
+    figure.draw_without_rendering()
+    frame = axes.transData.transform((100, 0))[0]
+    whole = figure.bbox.width
+    for text in axes.texts:
+        box = text.get_window_extent()
+        assert frame < box.x0 and box.x1 <= whole
+
+
+def test_names_may_be_broken_after_their_parts(tmp_path: Path) -> None:
+    root = write_set(tmp_path, [[("a_b/c", BOX, "drawn")]], ["a_b/c"])
+    images_of(root)[0].unlink()
+    page, _ = made(root)
+    assert "<bdi>images/<wbr>all/<wbr>0.png</bdi>" in page.source and "a_<wbr>b/<wbr>c" in page.source
 
 
 def test_how_an_image_looks() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 
 import pytest
@@ -96,3 +97,23 @@ def test_a_rare_category_reaches_every_subset() -> None:
     for seed in range(10):
         chosen = assign(units, Split((1, 1, 1), seed=seed))
         assert {chosen[f"{n:02}"] for n in (4, 5, 6)} == {"train", "val", "test"}
+
+
+def test_images_without_cells_are_no_filling_material() -> None:
+    """Crowded images must not take the room of validation and test from those without cells."""
+    units = [Unit(f"{n:03}", 1, {"RBC": max(n - 30, 0)}) for n in range(100)]
+    chosen = assign(units, Split())
+    empty = Counter(chosen[unit.key] for unit in units if not unit.cells["RBC"])
+    assert empty == {"train": 22, "val": 3, "test": 6}
+
+
+def test_the_same_ratio_in_other_figures_is_the_same_split() -> None:
+    units = [Unit(f"{n:03}", 1, {"RBC": n % 7, "WBC": n % 3}) for n in range(100)]
+    assert assign(units, Split((7, 1, 2))) == assign(units, Split((70, 10, 20)))
+
+
+def test_100_000_images_take_seconds() -> None:
+    units = [Unit(f"{n:06}", 1, {"RBC": n % 7, "WBC": n % 3}) for n in range(100_000)]
+    began = time.process_time()
+    assert Counter(assign(units, Split()).values()) == {"train": 70_000, "val": 10_000, "test": 20_000}
+    assert time.process_time() - began < 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
 from smearprep.checking import check
@@ -14,6 +15,7 @@ from smearprep.rendering import Progress
 from smearprep.reporting.looks import by_smear, by_subset, look_at_all
 from smearprep.reporting.numbers import count
 from smearprep.reporting.page import Content, need_libraries, render
+from smearprep.reporting.preparation import preparation
 from smearprep.reporting.reading import read_set
 from smearprep.reporting.sheets import chosen, thumbnails
 
@@ -39,7 +41,8 @@ def report(
         progress: Told of images done, of all; each counts twice, once checked and once looked at.
 
     Returns:
-        The summary: counts, and the findings of `check`, of reading the images, and of the leak audit.
+        The summary: counts, and the findings of the leak audit, of `check`, and of reading the images. A
+        smear in two subsets is no problem of its own: the audit tells of all smears of two subsets at once.
 
     Raises:
         LayoutError: No set is there.
@@ -55,12 +58,13 @@ def report(
     checked = check(prepared, progress and _half(progress, 0))
     content = _content(prepared, checked.findings, um_per_px, progress and _half(progress, 1))
     write_atomic(target, render(content))
+    findings = (*content.findings, *content.details)
     counts = {
         "images": checked.counts["images"],
         "cells": checked.counts["cells"],
         "smears": checked.counts["smears"],
         "problems": sum(finding.is_problem for finding in content.findings),
-        **count_kinds(content.findings),
+        **count_kinds(findings),
     }
     return Summary(
         "report",
@@ -68,7 +72,7 @@ def report(
         counts,
         checked.by_category,
         checked.by_subset,
-        content.findings,
+        findings,
         tables={"overlaps": _overlaps(content.audit)} if content.audit.overlaps else {},
     )
 
@@ -85,6 +89,7 @@ def _content(
     data = read_set(prepared)
     looks, audited, unreadable = look_at_all(data.images, prepared, checked, progress)
     found = audit(audited)
+    details, rest = _parted(checked, found)
     numbers = count(data)
     groups = by_smear(data.images, looks)
     sheets, pairs = chosen(data, looks), found.near[:_MOST_PAIRS]
@@ -93,15 +98,17 @@ def _content(
     pictures = thumbnails(
         [image for image in data.images if image.name in wanted],
         prepared,
-        [category.name for category in numbers.categories],
+        [category.name for category in numbers.looked_for],
     )
     return Content(
         data=data,
+        made=preparation(data.manifest),
         numbers=numbers,
         groups=groups,
         spreads=by_subset(groups, numbers.subsets),
         audit=found,
-        findings=(*checked, *unreadable, *found.findings()),
+        findings=(*found.findings(), *rest, *unreadable),
+        details=details,
         sheets=[(name, [pictures[i.name] for i in images if i.name in pictures]) for name, images in sheets],
         pairs=[
             (pictures[pair.first], pictures[pair.second])
@@ -110,6 +117,16 @@ def _content(
         ],
         um_per_px=um_per_px,
     )
+
+
+def _parted(checked: Iterable[Finding], found: LeakAudit) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    """Findings of `check`: leaks of one smear, raw image or picture that the audit tells, too; the rest."""
+    told = {name for shared in found.shared for name in shared.names}
+    told |= {name for pair in found.near for name in (pair.first, pair.second)}
+    parts: tuple[list[Finding], list[Finding]] = [], []
+    for finding in checked:
+        parts[finding.kind != "leak" or finding.id not in told].append(finding)
+    return tuple(parts[0]), tuple(parts[1])
 
 
 def _overlaps(found: LeakAudit) -> tuple[dict[str, str | int], ...]:

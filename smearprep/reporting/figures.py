@@ -45,7 +45,7 @@ def _largest(categories: Sequence[Category], most: int = MOST_ROWS) -> list[tupl
 def counts(numbers: Numbers) -> str:
     """Cells of each category in each subset, as bars side by side."""
     most = max(3, 3 * MOST_ROWS // max(3, len(numbers.subsets)))
-    chosen = [category for _, category in _largest(numbers.categories, most)]
+    chosen = [category for _, category in _largest(numbers.looked_for, most)]
     return draw("counts", "Bars: cells of each category in each subset", lambda: _counts(numbers, chosen))
 
 
@@ -88,7 +88,14 @@ def _finish(axes: Axes, several: int) -> None:
 
 
 def _legend(figure: Any, several: int) -> None:
-    figure.legend(loc="outside upper center", ncols=min(several, 4), columnspacing=1.2, handlelength=1.6)
+    """A legend of the subsets above the figure; its first axes show all of them."""
+    figure.legend(
+        *figure.axes[0].get_legend_handles_labels(),
+        loc="outside upper center",
+        ncols=min(several, 4),
+        columnspacing=1.2,
+        handlelength=1.6,
+    )
 
 
 def shares(numbers: Numbers) -> str:
@@ -122,7 +129,7 @@ def _shares(subsets: Sequence[str], rows: Sequence[tuple[str, Mapping[str, int]]
 
 def sizes(numbers: Numbers, um_per_px: float | None) -> str:
     """How large the cells of each category are: a histogram each, above one axis."""
-    known = [(n, category) for n, category in _largest(numbers.categories) if len(category.diameters)]
+    known = [(n, category) for n, category in _largest(numbers.looked_for) if len(category.diameters)]
     return draw("sizes", "Histograms: cell diameters of each category", lambda: _sizes(known, um_per_px))
 
 
@@ -158,30 +165,36 @@ def _sizes(known: Sequence[tuple[int, Category]], um_per_px: float | None) -> Fi
 
 
 def per_image(numbers: Numbers) -> str:
-    """How many images have how many cells, of each subset."""
-    known = [(n, numbers.per_image[name], name) for n, name in enumerate(numbers.subsets)]
-    title = "Histograms: cells an image, of each subset"
-    return draw("per-image", title, lambda: _per_image([row for row in known if len(row[1])][:MOST_ROWS]))
+    """How many images have how many cells of each category, where it was looked for: a histogram each."""
+    chosen = [category for _, category in _largest(numbers.looked_for) if category.searched]
+    title = "Stacked histograms: cells an image of each category, in the images in which it was looked for"
+    return draw("per-image", title, lambda: _per_image(numbers.subsets, chosen))
 
 
-def _per_image(known: Sequence[tuple[int, np.ndarray, str]]) -> Figure:
+def _per_image(subsets: Sequence[str], chosen: Sequence[Category]) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(WIDTH, 0.8 + 0.75 * len(known)), layout="constrained")
-    grid = figure.subplots(len(known), 1, sharex=True, squeeze=False)[:, 0]
-    most = max(int(values.max()) for _, values, _ in known)
-    step = max(1, -(-(most + 1) // _BINS))
-    bins = np.arange(0, most + 1 + step, step) - 0.5
-    for axes, (n, values, subset) in zip(grid, known, strict=True):
-        axes.hist(values, bins=bins, **_look(n))
-        empty = int((values == 0).sum())
-        told = f"{shown(subset)}: {values.mean():.1f} on average; {empty:,} of {len(values):,} have none"
-        axes.set_title(told, loc="left", fontsize=SMALL)
+    figure = Figure(figsize=(WIDTH, 0.8 + 1.05 * len(chosen)), layout="constrained")
+    grid = figure.subplots(len(chosen), 1, squeeze=False)[:, 0]
+    for axes, category in zip(grid, chosen, strict=True):
+        values = np.concatenate([category.per_image[subset] for subset in subsets])
+        step = max(1, -(-int(values.max() + 1) // _BINS))
+        edges = np.arange(0, values.max() + 1 + step, step) - 0.5
+        below = np.zeros(len(edges) - 1)
+        for n, subset in enumerate(subsets):
+            top = below + np.histogram(category.per_image[subset], edges)[0]
+            axes.stairs(top, edges, baseline=below, fill=True, label=shown(subset), **_look(n))
+            below = top
+        average, empty = f"{values.mean():.1f} on average", f"{int((values == 0).sum()):,} of {len(values):,}"
+        axes.set_title(f"{shown(category.name, 16)}: {average}, none in {empty}", loc="left", fontsize=SMALL)
+        axes.set_ylim(0, 1.05 * below.max())
         axes.yaxis.set_major_locator(MaxNLocator(2, integer=True))
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     grid[-1].set_xlabel("cells an image")
     figure.supylabel("images", fontsize=10.5)
+    if len(subsets) > 1:
+        _legend(figure, len(subsets))
     return figure
 
 
@@ -230,16 +243,15 @@ def _overlaps(rows: Sequence[Overlap]) -> Figure:
     figure, axes = _figure(len(rows))
     place = range(len(rows))
     axes.barh(place, [100] * len(rows), 0.7, color="none", edgecolor=SOFT, linewidth=0.7)
-    bars = axes.barh(
+    axes.barh(
         place, [100 * row.share for row in rows], 0.7, color=category_colour(4), hatch="//", edgecolor=INK
     )
-    for text in axes.bar_label(
-        bars, [percent(row.share) for row in rows], padding=4, fontsize=SMALL, color=INK
-    ):
-        text.set_bbox({"boxstyle": "round,pad=0.15", "facecolor": CARD, "edgecolor": "none"})
+    for n, row in enumerate(rows):  # beyond the frame of the whole, whatever the share is
+        axes.text(104, n, percent(row.share), va="center", fontsize=SMALL)
     axes.set_yticks(place, [shown(f"{row.subset} px known to {row.other}", 40) for row in rows])
     axes.invert_yaxis()
-    axes.set_xlim(0, 118)
     axes.set_xlabel("share of px, %")
     _finish(axes, 1)
+    axes.set_xticks(range(0, 101, 25))
+    axes.set_xlim(0, 101)
     return figure

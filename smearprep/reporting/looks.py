@@ -19,7 +19,8 @@ MEASURES = ("brightness", "saturation", "density_red", "density_green", "density
 _LUMA = (0.2126, 0.7152, 0.0722)  # of ITU-R BT.709
 _GREYS = np.arange(256)
 _DENSITY = -np.log10((_GREYS + 1) / 256)
-_FEW = 16  # images are enough to judge how much two subsets differ by chance
+FEW = 16
+"""So many smears of a subset are enough to judge how much two subsets differ by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ def by_subset(groups: Sequence[Group], subsets: Iterable[str]) -> list[Spread]:
         deviation = np.array([look.as_row() for look in own]).std(axis=0)
         mean = mean_look(own)
         shift: tuple[float, ...] = ()
-        if spreads and min(len(own), spreads[0].smears) >= _FEW and min(spreads[0].deviation) > 0:
+        if spreads and min(len(own), spreads[0].smears) >= FEW and min(spreads[0].deviation) > 0:
             off = np.subtract(mean.as_row(), spreads[0].look.as_row()) / spreads[0].deviation
             shift = tuple(off.tolist())
         spreads.append(Spread(subset, len(own), mean, tuple(deviation.tolist()), shift))

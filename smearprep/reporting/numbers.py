@@ -29,7 +29,7 @@ class Category:
         cells: Cells of each subset, as annotated: a cell that two windows show counts twice.
         whole: Different cells: however many windows show one, it counts once.
         outlines: Cells of each kind of outline.
-        searched: Images of each subset in which it was looked for.
+        per_image: Of each subset, how many there are in each of the images in which it was looked for.
         diameters: Of the different cells that are shown whole, in raw px, ascending.
         cut: Different cells that no window shows whole; not measured.
     """
@@ -38,7 +38,7 @@ class Category:
     cells: Mapping[str, int]
     whole: int
     outlines: Mapping[str, int]
-    searched: Mapping[str, int]
+    per_image: Mapping[str, NDArray[np.int64]]
     diameters: Floats
     cut: int
 
@@ -46,6 +46,11 @@ class Category:
     def total(self) -> int:
         """Its cells, over all subsets."""
         return sum(self.cells.values())
+
+    @property
+    def searched(self) -> int:
+        """Images in which it was looked for, over all subsets."""
+        return sum(map(len, self.per_image.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,6 @@ class Numbers:
         images: Of each subset.
         smears: Of each subset.
         cells: Of each subset, as annotated.
-        per_image: Of each subset, how many cells each of its images has.
         outlines: The kinds of outline that occur.
         different_smears: In all.
         names_smears: Whether the set says which smear an image comes from.
@@ -69,10 +73,14 @@ class Numbers:
     images: Mapping[str, int]
     smears: Mapping[str, int]
     cells: Mapping[str, int]
-    per_image: Mapping[str, NDArray[np.int64]]
     outlines: tuple[str, ...]
     different_smears: int
     names_smears: bool
+
+    @property
+    def looked_for(self) -> tuple[Category, ...]:
+        """The categories that were looked for in any image, or found."""
+        return tuple(category for category in self.categories if category.searched or category.total)
 
 
 def count(data: SetData) -> Numbers:
@@ -90,10 +98,6 @@ def count(data: SetData) -> Numbers:
             for name, images in by_subset.items()
         },
         cells={name: sum(len(image.cells) for image in images) for name, images in by_subset.items()},
-        per_image={
-            name: np.array([len(image.cells) for image in images], np.int64)
-            for name, images in by_subset.items()
-        },
         outlines=tuple(kind for kind in OUTLINES if kind in used),
         different_smears=len({image.audited.smear or image.name for image in data.images}),
         names_smears=any(image.audited.smear for image in data.images),
@@ -122,10 +126,19 @@ def _category(name: str, seen: Sequence[_Seen], data: SetData) -> Category:
         cells=Counter(subset for subset, _, _ in seen),
         whole=len(best),
         outlines=Counter(cell.outline for _, _, cell in seen),
-        searched=Counter(image.subset for image in data.images if name in image.annotated),
+        per_image=_per_image(name, data),
         diameters=np.sort(np.array(shown, float)),
         cut=len(sized) - len(shown),
     )
+
+
+def _per_image(name: str, data: SetData) -> dict[str, NDArray[np.int64]]:
+    """Of each subset, the cells of a category in each image in which it was looked for."""
+    found: dict[str, list[int]] = {subset: [] for subset in data.subsets}
+    for image in data.images:
+        if name in image.annotated:
+            found[image.subset].append(sum(cell.label == name for cell in image.cells))
+    return {subset: np.array(values, np.int64) for subset, values in found.items()}
 
 
 def quantiles(values: Floats) -> tuple[float, ...]:
@@ -150,6 +163,6 @@ def balance(numbers: Numbers) -> Iterator[tuple[str, Mapping[str, int], int]]:
     if numbers.names_smears:
         yield "smears", numbers.smears, numbers.different_smears
     yield "cells", numbers.cells, sum(numbers.cells.values())
-    if len(numbers.categories) > 1:
-        for category in numbers.categories:
+    if len(numbers.looked_for) > 1:
+        for category in numbers.looked_for:
             yield category.name, category.cells, category.total

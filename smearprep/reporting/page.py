@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from smearprep.drawing import palette
 from smearprep.errors import SmearprepError
 from smearprep.findings import Finding
-from smearprep.leaks import NEAR, LeakAudit, percent
+from smearprep.leaks import NEAR, LeakAudit
 from smearprep.reporting import figures, tables
-from smearprep.reporting.looks import Group, Spread
+from smearprep.reporting.looks import FEW, Group, Spread
 from smearprep.reporting.numbers import Numbers, evenly
+from smearprep.reporting.preparation import Preparation
 from smearprep.reporting.reading import SetData
 from smearprep.reporting.sheets import Thumbnail
+from smearprep.reporting.verdicts import leak_verdicts, own_smears, preparation_verdict
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 _LONGEST_RECIPE = 20_000  # letters
 _STRIP = 150  # colours of a subset
@@ -34,22 +40,26 @@ class Content:
 
     Args:
         data: The set.
+        made: What its manifest says of the preparation.
         numbers: Counts and sizes.
         groups: How each smear looks.
         spreads: How each subset looks.
         audit: What leaks.
-        findings: Of `check`, of reading the images, and of the audit.
+        findings: Of the audit, of `check`, and of reading the images.
+        details: Findings of `check` that the audit's tell all at once: single smears in two subsets.
         sheets: Of each subset, pictures.
         pairs: Pictures of near-duplicates, two and two.
         um_per_px: Scale of the raw images, or None.
     """
 
     data: SetData
+    made: Preparation
     numbers: Numbers
     groups: Sequence[Group]
     spreads: Sequence[Spread]
     audit: LeakAudit
     findings: tuple[Finding, ...]
+    details: tuple[Finding, ...]
     sheets: Sequence[tuple[str, Sequence[Thumbnail]]]
     pairs: Sequence[tuple[Thumbnail, Thumbnail]]
     um_per_px: float | None
@@ -81,6 +91,7 @@ def render(content: Content) -> bytes:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["breakable"] = _breakable
     text = environment.from_string(template).render(
         **_words(content),
         **_tables(content),
@@ -92,11 +103,18 @@ def render(content: Content) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
+def _breakable(text: str) -> Markup:
+    """A text that may be broken after / and _, as names are best read."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub("(?<=[/_])(?=[^/_])", "<wbr>", str(escape(text))))
+
+
 def _figures(content: Content) -> dict[str, str]:
     """The figures for which there is something to show."""
     numbers, of = content.numbers, _of(content)
     wanted: dict[str, tuple[bool, Callable[[], str]]] = {
-        "counts": (bool(numbers.categories), lambda: figures.counts(numbers)),
+        "counts": (bool(numbers.looked_for), lambda: figures.counts(numbers)),
         "shares": (
             len(numbers.subsets) > 1 and sum(numbers.images.values()) > 0,
             lambda: figures.shares(numbers),
@@ -105,7 +123,10 @@ def _figures(content: Content) -> dict[str, str]:
             any(len(category.diameters) for category in numbers.categories),
             lambda: figures.sizes(numbers, content.um_per_px),
         ),
-        "per_image": (sum(numbers.images.values()) > 0, lambda: figures.per_image(numbers)),
+        "per_image": (
+            any(category.searched for category in numbers.categories),
+            lambda: figures.per_image(numbers),
+        ),
         "stain": (bool(content.groups), lambda: figures.stain(content.groups, numbers.subsets, of)),
         "overlaps": (
             any(overlap.leaked for overlap in content.audit.overlaps),
@@ -127,16 +148,20 @@ def _words(content: Content) -> dict[str, Any]:
     recipe = content.data.manifest.get("recipe")
     recipe = recipe if isinstance(recipe, Mapping) else {}
     problems = sum(finding.is_problem for finding in content.findings)
-    categories = [category.name for category in content.numbers.categories]
+    categories = [category.name for category in content.numbers.looked_for]
     return {
         "title": str(recipe.get("name") or "A set in COCO's layout"),
         "description": str(recipe.get("description") or ""),
         "version": _version(),
         "tiles": _tiles(content),
         "problems": problems,
-        "verdicts": _verdicts(content.audit),
+        "has_manifest": bool(content.data.manifest),
+        "verdicts": leak_verdicts(content.audit),
+        "preparation": preparation_verdict(content.made),
+        "made": content.made,
         "audit": content.audit,
         "near_limit": NEAR,
+        "few": FEW,
         "of": _of(content),
         "strips": _strips(content),
         "shifts": _shifts(content.spreads, _of(content)),
@@ -150,54 +175,16 @@ def _words(content: Content) -> dict[str, Any]:
     }
 
 
-def _tiles(content: Content) -> list[tuple[str, str]]:
-    """The main figures: what, how many."""
-    numbers = content.numbers
-    tiles = [("images", sum(numbers.images.values())), ("cells", sum(numbers.cells.values()))]
-    tiles.append(("categories", len(numbers.categories)))
+def _tiles(content: Content) -> list[tuple[str, str, str]]:
+    """The main figures: what, how many, and what is to be known of them."""
+    numbers, made, own = content.numbers, content.made, content.audit.own_smears
+    tiles = [("images", sum(numbers.images.values()), ""), ("cells", sum(numbers.cells.values()), "")]
+    tiles.append(("categories", len(numbers.looked_for), ""))
     if numbers.names_smears:
-        tiles.append(("smears", numbers.different_smears))
-    return [(name, f"{value:,}") for name, value in tiles]
-
-
-def _verdicts(audit: LeakAudit) -> list[tuple[str, str]]:
-    """Of each kind of leak: "bad", "good" or "plain" (nobody can tell), and in words."""
-    if len(audit.subsets) < 2:
-        return [("plain", "The set has one subset only: there is nothing that could leak.")]
-    said = []
-    if audit.near_pairs:
-        what = f"{audit.near_images:,} images show nearly the same as an image in another subset."
-        said.append(("bad", what))
-    else:
-        said.append(("good", "No two images in different subsets show nearly the same."))
-    said += [("bad", words) for words in _leaks_between(audit)]
-    if not audit.overlaps:
-        what = "The set does not say where its images were cut from: overlapping windows cannot be seen."
-        said.append(("plain", what))
-    elif not any(overlap.leaked for overlap in audit.overlaps):
-        said.append(("good", "No window of one subset overlaps a window of another."))
-    if not audit.names_smears:
-        said.append(("plain", "The set does not say which smears its images come from."))
-    elif not audit.shared:
-        said.append(("good", "No smear and no raw image lies in two subsets."))
-    return said
-
-
-def _leaks_between(audit: LeakAudit) -> Iterator[str]:
-    """Of each pair of subsets between which something leaks: how much of the px, how many of the images."""
-    parts: dict[tuple[str, str], list[str]] = {}
-    for overlap in audit.overlaps:
-        if overlap.leaked:
-            words = f"{percent(overlap.share)} of the px lie in windows of {overlap.other}"
-            parts.setdefault((overlap.subset, overlap.other), []).append(words)
-    names = {"smear": "smears", "raw": "raw images"}
-    for shared in audit.shared:
-        own = parts.setdefault((shared.subset, shared.other), [])
-        if not any("come from" in words for words in own):  # smears say more than raw images, and are first
-            share = percent(shared.images / shared.of_images)
-            own.append(f"{share} of the images come from {names[shared.what]} that {shared.other} has, too")
-    for (subset, _), own in parts.items():
-        yield f"Of {subset}, {', and '.join(own)}."
+        tiles.append(("smears", numbers.different_smears, f"{own_smears(own)} counts as one" if own else ""))
+    if made.raw_images:
+        tiles.append(("raw images", made.used, f"of {made.raw_images:,}"))
+    return [(name, f"{value:,}", note) for name, value, note in tiles]
 
 
 def _strips(content: Content) -> list[tuple[str, list[str]]]:
@@ -261,26 +248,28 @@ def _tables(content: Content) -> dict[str, Any]:
             "near": tables.near(audit),
             "overlaps": tables.overlaps(audit),
             "shared": tables.shared(audit),
-            "findings": tables.findings(content.findings),
-            "sources": tables.sources(image.audited.raw for image in content.data.images),
-            "facts": tables.facts(_facts(content.data), "How it was made"),
+            "findings": tables.findings(content.findings, content.details),
+            "prepared": tables.prepared(content.made.findings),
+            "sources": tables.sources(image.audited for image in content.data.images),
+            "facts": tables.facts(_facts(content), "How it was made"),
         }
     }
 
 
-def _facts(data: SetData) -> dict[str, Any]:
+def _facts(content: Content) -> dict[str, Any]:
     """What the manifest says of the set's making."""
+    data, made = content.data, content.made
     manifest = data.manifest
     if not manifest:
         return {"manifest": "none: the set was not made by smearprep, or is not finished"}
     libraries = manifest.get("libraries")
-    inputs = manifest.get("inputs")
     annotations = manifest.get("annotations")
     annotations = annotations if isinstance(annotations, Mapping) else {}
     return {
         "made by smearprep": manifest.get("smearprep", "unknown"),
         **(libraries if isinstance(libraries, Mapping) else {}),
-        "raw images read": f"{len(inputs):,}" if isinstance(inputs, Mapping) else "unknown",
+        "raw images used": f"{made.used:,} of {made.raw_images:,}" if made.raw_images else "unknown",
+        **({"raw images left out": f"{made.left_out:,}: {made.why_left_out()}"} if made.left_out else {}),
         "digest of manifest.json (SHA-256)": data.manifest_digest,
         "digest of the plan": manifest.get("plan", "unknown"),
         **{f"digest of {name}": digest for name, digest in annotations.items()},

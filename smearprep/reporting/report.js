@@ -10,11 +10,14 @@ for (const head of document.querySelectorAll("thead th")) {
     for (const other of head.parentNode.children) other.removeAttribute("aria-sort");
     head.setAttribute("aria-sort", ascending ? "ascending" : "descending");
     const body = head.closest("table").tBodies[0];
-    const key = (row) => row.cells[head.cellIndex].dataset.v ?? row.cells[head.cellIndex].textContent.trim();
-    const compare = (a, b) => a.localeCompare(b, "en", { numeric: true });
-    const order = (a, b) => (isNaN(a) || isNaN(b) ? compare(a, b) : a - b);
-    const rows = [...body.rows].map((row) => [key(row), row]);
-    rows.sort((a, b) => (ascending ? 1 : -1) * order(a[0], b[0]));
+    const key = ({ dataset, textContent }) => (dataset.v === undefined ? textContent.trim() : Number(dataset.v));
+    const rows = [...body.rows].map((row) => [key(row.cells[head.cellIndex]), row]);
+    const sign = ascending ? 1 : -1;
+    rows.sort(([a], [b]) => {
+      // In a column of numbers, what is not known comes last either way.
+      if (typeof a !== typeof b) return typeof a === "number" ? -1 : 1;
+      return sign * (typeof a === "number" ? a - b : a.localeCompare(b, "en", { numeric: true }));
+    });
     body.append(...rows.map((pair) => pair[1]));
   });
 }

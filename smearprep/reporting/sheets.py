@@ -40,6 +40,7 @@ class Thumbnail:
         uri: The picture as a data URI.
         size: (width, height) of the picture in px.
         cells: How many cells of each category are drawn, in the set's order.
+        absent: Categories that were looked for in it, and of which it shows no cell.
         unknown: Categories that were not looked for in it.
     """
 
@@ -47,6 +48,7 @@ class Thumbnail:
     uri: str
     size: tuple[int, int]
     cells: tuple[tuple[str, int], ...]
+    absent: tuple[str, ...]
     unknown: tuple[str, ...]
 
 
@@ -60,7 +62,13 @@ def chosen(data: SetData, readable: Iterable[str]) -> list[tuple[str, list[SetIm
 
 
 def thumbnails(images: Iterable[SetImage], prepared: Path, categories: Sequence[str]) -> dict[str, Thumbnail]:
-    """Pictures of images, by their name; one whose pixels cannot be decoded is passed over."""
+    """Pictures of images, by their name; one whose pixels cannot be decoded is passed over.
+
+    Args:
+        images: What to show.
+        prepared: The set's folder.
+        categories: Those that were looked for in any image of the set, in its order.
+    """
     found = {}
     by_subset: dict[str, dict[str, SetImage]] = {}
     for image in images:
@@ -90,8 +98,9 @@ def _thumbnail(image: SetImage, cells: Sequence[Cell], path: Path, categories: S
         small = overlay(small, drawn, categories, legend=False)
     counts = Counter(cell.label for cell in cells)
     shown = tuple((name, counts[name]) for name in categories if counts[name])
+    absent = tuple(name for name in categories if name in image.annotated and not counts[name])
     unknown = tuple(name for name in categories if name not in image.annotated)
-    return Thumbnail(image.name, _data_uri(small), (small.shape[1], small.shape[0]), shown, unknown)
+    return Thumbnail(image.name, _data_uri(small), (small.shape[1], small.shape[0]), shown, absent, unknown)
 
 
 def _moved(shapes: NDArray[np.object_], factor: NDArray[np.float64], off: float) -> NDArray[np.object_]:

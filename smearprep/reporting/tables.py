@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from smearprep import datasets
 from smearprep.errors import RecipeError
-from smearprep.findings import Finding
-from smearprep.leaks import LeakAudit, percent
-from smearprep.reporting.looks import Group, Look, Spread
+from smearprep.findings import Finding, count_kinds
+from smearprep.leaks import AuditedImage, LeakAudit, in_order, percent
+from smearprep.reporting.looks import FEW, Group, Look, Spread
 from smearprep.reporting.numbers import Numbers, balance, quantiles
 
 MOST_ROWS = 1000
@@ -24,13 +25,20 @@ class Entry:
 
     Args:
         text: What is shown.
-        key: What it is sorted by: a number, or None for the text.
+        key: What it is sorted by: a number, NaN for one that is not known, or None for the text.
         colour: A CSS colour for a swatch before the text, or "".
+        is_word: Whether it is a word, in an order of its own, and no number.
     """
 
     text: str
     key: float | None = None
     colour: str = ""
+    is_word: bool = False
+
+    @property
+    def order(self) -> str:
+        """What it is sorted by, as the page holds it; "" for the text, or for a number that is not known."""
+        return "" if self.key is None or math.isnan(self.key) else str(self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,8 @@ class Table:
     def numeric(self) -> tuple[bool, ...]:
         """Of each column, whether it holds numbers."""
         return tuple(
-            all(entry.key is not None for entry in column) for column in zip(*self.rows, strict=True)
+            all(entry.key is not None and not entry.is_word for entry in column)
+            for column in zip(*self.rows, strict=True)
         )
 
 
@@ -79,6 +88,13 @@ def _share(value: float) -> Entry:
     return Entry(percent(value), value)
 
 
+def _subsets(names: Iterable[str]) -> dict[str, Entry]:
+    """Entries of subsets, sorted in their usual order and not by name."""
+    return {
+        name: Entry(_text(name).text, rank, is_word=True) for rank, name in enumerate(in_order(set(names)))
+    }
+
+
 # ---------------------------------------------------------------- cells
 
 
@@ -90,7 +106,7 @@ def counts(numbers: Numbers) -> Table:
     head += [*numbers.outlines, "looked for in"]
     rows = []
     for category in numbers.categories:
-        looked = sum(category.searched.values())
+        looked = category.searched
         by_subset = [_count(category.cells.get(name, 0)) for name in numbers.subsets] if several else []
         outlines = [_count(category.outlines.get(kind, 0)) for kind in numbers.outlines]
         words = "every image" if looked == images else f"{looked:,} of {images:,} images"
@@ -163,19 +179,25 @@ _LOOK = ("mean colour", "brightness", "saturation, %", "OD red", "OD green", "OD
 
 def smears(groups: Sequence[Group], of: str) -> Table:
     """How each smear looks."""
-    rows = [[_text(g.smear), _text(g.subset), _count(g.images), *_look(g.look)] for g in groups]
+    subset = _subsets(g.subset for g in groups)
+    rows = [[_text(g.smear), subset[g.subset], _count(g.images), *_look(g.look)] for g in groups]
     return _table(f"Each {of}", [of, "subset", "images", *_LOOK], rows)
 
 
 def subset_looks(spreads: Sequence[Spread], of: str) -> Table:
     """How the smears of each subset look, and how far that is from the first subset."""
-    rows = []
-    for spread in spreads:
-        off = Entry("-", 0.0)
-        if spread.shift:
-            off = Entry(f"{spread.shift[0]:+.2f}", spread.shift[0])
-        rows.append([_text(spread.subset), _count(spread.smears), *_look(spread.look), off])
+    subset = _subsets(spread.subset for spread in spreads)
+    rows = [[subset[s.subset], _count(s.smears), *_look(s.look), _shift(s, s is spreads[0])] for s in spreads]
     return _table(f"Mean over the {of}s of each subset", ["subset", f"{of}s", *_LOOK, "shift, SD"], rows)
+
+
+def _shift(spread: Spread, is_first: bool) -> Entry:
+    """How far a subset's brightness lies from that of the first one, or why nobody can tell."""
+    if spread.shift:
+        return Entry(f"{spread.shift[0]:+.2f}", spread.shift[0])
+    if is_first:
+        return Entry("reference", math.nan)
+    return Entry("too few" if spread.smears < FEW else "not known", math.nan)
 
 
 # ---------------------------------------------------------------- leaks and findings
@@ -183,8 +205,9 @@ def subset_looks(spreads: Sequence[Spread], of: str) -> Table:
 
 def overlaps(audit: LeakAudit) -> Table:
     """How much of each subset's px another one knows."""
+    subset = _subsets(audit.subsets)
     rows = [
-        [_text(o.subset), _text(o.other), _share(o.share), _count(o.leaked), _count(o.pixels)]
+        [subset[o.subset], subset[o.other], _share(o.share), _count(o.leaked), _count(o.pixels)]
         for o in audit.overlaps
     ]
     head = ("of the px in", "lie also in", "share", "px in both", "px in all")
@@ -214,40 +237,57 @@ def near(audit: LeakAudit) -> Table:
     return Table(table.caption, table.head, table.rows, audit.near_pairs - len(table.rows))
 
 
-def findings(found: Sequence[Finding]) -> Table:
-    """All findings, problems first."""
-    ordered = sorted(found, key=lambda finding: not finding.is_problem)
+_PROBLEM, _DETAIL, _NOTE = (
+    Entry(name, rank, is_word=True) for rank, name in enumerate(("problem", "detail", "note"))
+)
+
+
+def findings(found: Sequence[Finding], details: Sequence[Finding] = ()) -> Table:
+    """All findings: problems first, then the details of leaks that are among them, then notes."""
+    levels = [(_PROBLEM, f) for f in found if f.is_problem]
+    levels += [(_DETAIL, f) for f in details]
+    levels += [(_NOTE, f) for f in found if not f.is_problem]
     rows = [
-        [
-            Entry("problem" if f.is_problem else "note"),
-            Entry(f.kind.replace("_", " ")),
-            _text(f.file),
-            _text(f.id),
-            _text(f.what),
-        ]
-        for f in ordered
+        [level, Entry(f.kind.replace("_", " ")), _text(f.what), _text(f.file), _text(f.id)]
+        for level, f in levels
     ]
-    return _table("All findings", ("level", "kind", "file", "which", "what was found"), rows)
+    return _table("All findings", ("level", "kind", "what was found", "file", "which"), rows)
+
+
+def prepared(found: Sequence[Finding]) -> Table:
+    """Findings of the preparation: of each kind how many, and the first of them."""
+    rows = []
+    for kind, number in count_kinds(found).items():
+        first = next(finding for finding in found if finding.kind == kind)
+        level = _PROBLEM if first.is_problem else _NOTE
+        rows.append(
+            [Entry(kind.replace("_", " ")), _count(number), level, _text(first.what), _text(first.file)]
+        )
+    return _table("By kind", ("kind", "how many", "level", "the first of them", "file"), rows)
 
 
 # ---------------------------------------------------------------- where it comes from
 
 
-def sources(raw: Iterable[str]) -> Table:
-    """The raw data sets that images come from, with their terms.
+def title(dataset: str) -> str:
+    """What a raw data set is called, by its name in the set."""
+    try:
+        return datasets.get(dataset).INFO.title
+    except RecipeError:
+        return dataset or "not stated"
 
-    Args:
-        raw: Of each image, the raw image it comes from: its first folder names the data set.
-    """
+
+def sources(images: Iterable[AuditedImage]) -> Table:
+    """The raw data sets that images come from, with their terms."""
     counted: dict[str, set[str]] = {}
-    for name in raw:
-        counted.setdefault(name.partition("/")[0] if "/" in name else "", set()).add(name)
+    for image in images:
+        counted.setdefault(image.dataset, set()).add(image.raw)
     rows = []
     for name, own in sorted(counted.items()):
         try:
             info = datasets.get(name).INFO
         except RecipeError:
-            rows.append([_text(name or "not stated"), _count(len(own)), *([Entry("not stated")] * 3)])
+            rows.append([_text(title(name)), _count(len(own)), *([Entry("not stated")] * 3)])
         else:
             where, paper = _text(info.where), _text(info.citation or "-")
             rows.append([_text(info.title), _count(len(own)), _text(info.licence), where, paper])

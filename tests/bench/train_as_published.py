@@ -2,8 +2,8 @@
 
     SMEARPREP_DATA=... python -m tests.bench.train_as_published --scratch DIR [--device cuda] [--epochs N]
 
-Prepares the sets, trains red-cells, white-cells and platelets (each phase for N epochs of 1,000 chips, with the
-published range of colours),
+Prepares the sets, trains red-cells, white-cells and platelets with the published range of colours (each phase
+for N epochs of 1,000 chips),
 evaluates them on the test images, and writes results/trainings_DEVICE.* with the published figures beside,
 and the curves as results/curves_*.png. Given again with the same folder, it goes on.
 """

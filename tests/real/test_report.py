@@ -9,11 +9,13 @@ import pytest
 
 from smearprep import datasets
 from smearprep.datasets.loading import LoadOptions
+from smearprep.images import read
 from smearprep.leaks import NEAR, AuditedImage, audit, audit_set, fingerprint, read_small
 from smearprep.planning import plan
 from smearprep.prepare import prepare
 from smearprep.recipes import Recipe, Source, load_recipe
 from smearprep.reporting import report
+from smearprep.reporting.looks import look_at, look_at_all
 from smearprep.reporting.numbers import count
 from smearprep.reporting.reading import read_set
 from smearprep.splitting import Split
@@ -55,12 +57,29 @@ def test_the_page(prepared: Path) -> None:
     summary = report(prepared, um_per_px=0.1)
     page = sound_page(prepared / "report.html")
     assert (prepared / "report.html").stat().st_size < 3_000_000
-    for words in ("ALL-IDB1", "on request; treat the images as not redistributable", "BCCD", "MIT"):
+    for words in (
+        "ALL-IDB1",
+        "on request; treat the images as not redistributable",
+        "BCCD",
+        "MIT",
+        "each raw image of ALL-IDB1 and of BCCD counts as one",
+    ):
         assert words in page.text
     assert {finding.kind for finding in summary.findings} == {"leak"}
     first = (prepared / "report.html").read_bytes()
     report(prepared, um_per_px=0.1)
     assert (prepared / "report.html").read_bytes() == first
+
+
+def test_padded_images_are_as_bright_as_the_raw_ones(prepared: Path, real_data: Path) -> None:
+    """BCCD's images of 640x480 px are padded to 640x640, resized to 550x550 and looked at in small."""
+    images = [image for image in read_set(prepared).images if image.audited.dataset == "bccd"]
+    looks, _, _ = look_at_all(images, prepared, ())
+    assert len(looks) == len(images) >= 12
+    for image in images:
+        raw = look_at(read(real_data / "BCCD" / image.audited.raw.removeprefix("bccd/")))
+        assert looks[image.name].brightness == pytest.approx(raw.brightness, abs=0.6)
+        assert looks[image.name].colour == pytest.approx(raw.colour, abs=0.8)
 
 
 def test_one_field_in_two_subsets_of_bccd(prepared: Path) -> None:
