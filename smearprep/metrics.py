@@ -85,6 +85,12 @@ class Agreement:
         return self.both / union if union else 0.0
 
     @property
+    def hard_dice(self) -> float:
+        """2 TP / (2 TP + FN + FP) of the positive pixels, over all together; 0 where both are empty."""
+        total = self.true + self.positive
+        return 2 * self.both / total if total else 0.0
+
+    @property
     def mean_iou(self) -> float:
         """Mean over chips and ten thresholds, 0.5 to 0.95, of intersection over union; NaN without a chip.
 
@@ -94,7 +100,8 @@ class Agreement:
 
     def as_dict(self) -> dict[str, float]:
         """The measures by name."""
-        return {name: getattr(self, name) for name in ("mean_iou", "iou", "dice", "tversky", "accuracy")}
+        names = ("mean_iou", "iou", "hard_dice", "dice", "tversky", "accuracy")
+        return {name: getattr(self, name) for name in names}
 
 
 def compare(

@@ -16,7 +16,7 @@ from smearprep.metrics import Agreement, compare
 
 LAW = settings(deadline=None, max_examples=60)
 Case = tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]
-NAMES = ("mean_iou", "iou", "dice", "tversky", "accuracy")
+NAMES = ("mean_iou", "iou", "hard_dice", "dice", "tversky", "accuracy")
 
 
 @st.composite
@@ -44,10 +44,11 @@ def _plain(case: Case, chip: int) -> dict[str, float]:
                 above = (chips[0].astype(int) * 100 > 255 * percent) & inside
                 both, either = (above & chips[1]).sum(), (above | (chips[1] & inside)).sum()
                 scores.append(both / either if either else 0.0)
-    union = (positive | t).sum()
+    union, total = (positive | t).sum(), positive.sum() + t.sum()
     return {
         "mean_iou": float(np.mean(scores)) if scores else math.nan,
         "iou": float((positive & t).sum() / union) if union else 0.0,
+        "hard_dice": float(2 * (positive & t).sum() / total) if total else 0.0,
         "dice": (2 * hit + 1) / (2 * hit + miss + alarm + 1),
         "tversky": (hit + 1) / (hit + 0.7 * miss + 0.3 * alarm + 1),
         "accuracy": float((positive == t).mean()) if len(t) else math.nan,
