@@ -14,7 +14,7 @@ from smearprep.errors import RecipeError
 from smearprep.findings import Finding
 from smearprep.recipes import Recipe, Source
 from smearprep.records import Plan, PlannedView, RawSet, Sample, View, ViewCell
-from smearprep.splitting import Split, Unit, assign
+from smearprep.splitting import NO_CELL, Split, Unit, assign
 from smearprep.tiling import show_cells
 
 UNSPLIT = "all"
@@ -150,13 +150,19 @@ def _subsets(split: Split | None, shown: Sequence[_Shown], findings: list[Findin
     ]
     sizes = Counter(keys)
     cells: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    showing: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     fixed: dict[tuple[str, str], str | None] = {}
     for key, s in zip(keys, shown, strict=True):
         cells[key].update(c.cell.label for c in s.cells)
+        showing[key].update(dict.fromkeys((c.cell.label for c in s.cells), 1) or {NO_CELL: 1})
         fixed[key] = official.get(s.sample.source)
     chosen: dict[tuple[str, str], str] = {}
     for dataset in dict.fromkeys(s.dataset for s in shown):
-        units = [Unit(key[1], sizes[key], cells[key], fixed[key]) for key in sizes if key[0] == dataset]
+        units = [
+            Unit(key[1], sizes[key], cells[key], fixed[key], showing[key])
+            for key in sizes
+            if key[0] == dataset
+        ]
         chosen |= {(dataset, key): subset for key, subset in assign(units, split).items()}
     return [official.get(s.sample.source) or chosen[key] for key, s in zip(keys, shown, strict=True)]
 

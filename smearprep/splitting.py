@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -123,7 +123,7 @@ def _stratified(units: Sequence[Unit], ratio: Mapping[str, float], split: Split)
     room = targets(sum(unit.size for unit in units), ratio)
     whole = sum(ratio.values())
     shares = {name: share / whole for name, share in ratio.items()}
-    held: dict[str, Counter[str]] = {name: Counter() for name in ratio}
+    held: dict[str, dict[str, float]] = {name: defaultdict(float) for name in ratio}
     out: dict[str, str] = {}
     for unit, parts in _heaviest_first(order, split.stratify):
         # without room for the unit anywhere, the subset that overflows least
@@ -158,7 +158,7 @@ def _amounts(unit: Unit) -> dict[str, int]:
         showing = {name: min(count, unit.size) for name, count in unit.cells.items()}
         showing[NO_CELL] = max(unit.size - sum(unit.cells.values()), 0)
     return {
-        "images with cells": unit.size - showing.get(NO_CELL, 0),
+        "any cell": unit.size - showing.get(NO_CELL, 0),
         **{f"images with {name}": showing[name] for name in sorted(showing)},
         **{f"cells {name}": unit.cells[name] for name in sorted(unit.cells)},
     }

@@ -149,21 +149,21 @@ def _spread(units: list[Unit], chosen: dict[str, str], has: Callable[[Unit], int
 def test_images_without_cells_and_images_with_a_category_are_shared_in_proportion(
     units: list[Unit], ratio: tuple[float, float, float], seed: int
 ) -> None:
-    """No subset has four too many or too few of a kind, whatever its size."""
+    """No subset has five too many or too few of a kind, whatever its size; mostly it is less than one."""
     chosen = assign(units, Split(ratio, seed=seed))
-    assert _spread(units, chosen, lambda unit: not any(unit.cells.values())) < 4
+    assert _spread(units, chosen, lambda unit: not any(unit.cells.values())) < 5
     for category in units[0].cells:
-        assert _spread(units, chosen, lambda unit, name=category: unit.cells[name] > 0) < 4
+        assert _spread(units, chosen, lambda unit, name=category: unit.cells[name] > 0) < 5
 
 
 @LAW
 @given(cells=st.lists(st.integers(0, 6), min_size=10, max_size=300), ratio=RATIOS, seed=st.integers(0, 99))
-def test_of_one_category_images_with_and_without_cells_are_shared_to_the_image(
+def test_of_one_category_images_with_and_without_cells_are_shared_to_an_image(
     cells: list[int], ratio: tuple[float, float, float], seed: int
 ) -> None:
     units = [Unit(f"{n:03}", 1, {"WBC": count}) for n, count in enumerate(cells)]
     chosen = assign(units, Split(ratio, seed=seed))
-    assert _spread(units, chosen, lambda unit: unit.cells["WBC"] == 0) <= 1.5
+    assert _spread(units, chosen, lambda unit: unit.cells["WBC"] == 0) < 2
 
 
 def test_a_crowd_of_cells_does_not_decide_where_images_without_cells_go() -> None:
