@@ -112,7 +112,9 @@ def split(
         str, typer.Option(help="smear: images of one smear stay together; image: every image on its own.")
     ] = "smear",
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another split.")] = 0,
-    stratify: Annotated[bool, typer.Option(help="Spread each category's cells evenly.")] = True,
+    stratify: Annotated[
+        bool, typer.Option(help="Share out each category, and images without cells, evenly.")
+    ] = True,
     official: Annotated[bool, typer.Option(help="Keep the data set's own subsets.")] = True,
     dataset: args.DatasetName = None,
     option: args.Options = None,

@@ -38,6 +38,7 @@ def sample_sheet(
         (H, W, 3) uint8 RGB; None without images.
     """
     pictures, names = [], []
+    colours = "truth green, prediction orange" + (", edge yellow" if "edge" in info.heads else "")
     for image in images:
         crop = _crop(image)
         pixels, target = image.image[crop], image.target[crop]
@@ -47,7 +48,7 @@ def sample_sheet(
         )  # fmt: skip
         drawn = draw_masks(pixels, (target & 1) > 0, said[0], said[1] if len(said) > 1 else None)
         pictures += [pixels, drawn]
-        names += [image.source.rpartition("/")[2], "truth green, prediction orange, edge yellow"]
+        names += [image.source.rpartition("/")[2], colours]
     return contact_sheet(pictures, names, columns=4) if pictures else None
 
 
