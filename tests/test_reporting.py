@@ -310,7 +310,7 @@ def test_what_the_preparation_left_out_and_found(out: Path) -> None:
     edit_json(out / "manifest.json", tell)
     page, summary = made(out)
     assert not summary.has_problems
-    why = "in 1 nobody looked for what the set is about; of 2 no window was kept"
+    why = "in 1 nobody looked for what the set is about, of 2 no window was kept"
     assert f"3 of 9 raw images were left out: {why}." in page.text
     assert "3 things were found in the raw data when the set was prepared." in page.text
     rows = [[entry.text for entry in row] for row in tables.prepared(read_preparation(out).findings).rows]
@@ -330,6 +330,9 @@ def test_verdicts_on_the_preparation() -> None:
     assert preparation_verdict(Preparation(9, 9)) is None
     noted = preparation_verdict(Preparation(9, 9, (Finding("note", "x"),)))
     assert noted == ("plain", "1 thing was found in the raw data when the set was prepared.")
+    unlooked = Preparation(9, 8, (Finding("not_annotated", "x", "a.png"),)).told()
+    assert unlooked == "1 of 9 raw images was left out: nobody looked in them for what the set is about."
+    assert Preparation(9, 7).told() == "2 of 9 raw images were left out: no window was kept."
     lost = preparation_verdict(Preparation(9, 9, (Finding("unreadable", "x"), Finding("note", "y"))))
     assert lost is not None and lost[0] == "bad" and lost[1].endswith(", 1 of them problems.")
     assert preparation({"counts": {"raw_images": "x"}, "findings": [3, {"kind": []}]}) == Preparation()

@@ -190,6 +190,7 @@ def _per_image(subsets: Sequence[str], chosen: Sequence[Category]) -> Figure:
         axes.set_title(f"{shown(category.name, 16)}: {average}, none in {empty}", loc="left", fontsize=SMALL)
         axes.set_ylim(0, 1.05 * below.max())
         axes.yaxis.set_major_locator(MaxNLocator(2, integer=True))
+        axes.yaxis.set_major_formatter("{x:,.0f}")
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     grid[-1].set_xlabel("cells an image")
     figure.supylabel("images", fontsize=10.5)

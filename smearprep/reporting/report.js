@@ -1,11 +1,12 @@
 "use strict";
 // Tables are sorted by their head, with the mouse or the keyboard. Without this script all else works.
 for (const head of document.querySelectorAll("thead th")) {
+  // The button holds no words: in print, what is in a button is not repeated on the next page.
   const button = document.createElement("button");
   button.type = "button";
-  button.append(...head.childNodes);
+  button.setAttribute("aria-label", `sort by ${head.textContent.trim()}`);
   head.append(button);
-  button.addEventListener("click", () => {
+  head.addEventListener("click", () => {
     const ascending = head.getAttribute("aria-sort") !== "ascending";
     for (const other of head.parentNode.children) other.removeAttribute("aria-sort");
     head.setAttribute("aria-sort", ascending ? "ascending" : "descending");
