@@ -15,7 +15,7 @@ from smearprep.findings import KINDS, PROBLEMS, Finding, Summary, count_kinds
 
 def test_every_error_is_of_the_one_family() -> None:
     own = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, Exception)]
-    assert len(own) == 6
+    assert len(own) == 7
     assert all(issubclass(error, SmearprepError) for error in own)
 
 

@@ -53,6 +53,8 @@ def test_the_recipes_that_are_shipped() -> None:
         "counting-wbc",
         "do-unet",
         "raabin",
+        "unet-plt",
+        "unet-wbc",
         "yolact-cis",
     ]
 
