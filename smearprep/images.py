@@ -192,7 +192,7 @@ def check_complete(data: bytes, header: Header, path: Path) -> None:
     if header.format == "JPEG":
         complete = _jpeg_ends(data)
     elif header.format == "PNG":
-        complete = b"IEND" in data  # what follows it, some programs add
+        complete = _png_ends(data)
     else:
         complete = True
     if not complete:
@@ -211,6 +211,19 @@ def _jpeg_ends(data: bytes) -> bool:
             return data.find(b"\xff\xd9", at) > 0
         is_fill = data[at + 1 : at + 2] == b"\xff"
         at += 1 if is_fill else 2 + int.from_bytes(data[at + 2 : at + 4])
+    return False
+
+
+def _png_ends(data: bytes) -> bool:
+    """True if the chunks of a PNG file lead to its end marker; what follows that, some programs add.
+
+    A chunk that states more than is there is not to reach a decoder, which would make room for all of it.
+    """
+    at = 8
+    while at + 12 <= len(data):  # length, name, checksum
+        if data[at + 4 : at + 8] == b"IEND":
+            return True
+        at += 12 + int.from_bytes(data[at : at + 4])
     return False
 
 

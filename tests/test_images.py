@@ -460,3 +460,15 @@ def test_a_name_that_is_too_long_is_an_output_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot be written"):
         write_atomic(tmp_path / ("a" * 300), b"x")
     assert _names(tmp_path) == []
+
+
+def test_a_png_chunk_that_states_a_gigabyte_is_refused_before_it_is_decoded(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(np.zeros((80, 100, 3), np.uint8)).save(path)
+    data = path.read_bytes()
+    at = data.index(b"IDAT") - 4
+    path.write_bytes(data[:at] + (1_174_405_240).to_bytes(4, "big") + data[at + 4 :])
+    with pytest.raises(DataError, match="is truncated"):
+        images.read(path)
