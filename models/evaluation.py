@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from smearprep.counting import METHODS, Tally, defaults, how_many
+from smearprep.counting import METHODS, Tally, how_many
 from smearprep.errors import RecipeError
 from smearprep.findings import Finding, Summary
 from smearprep.images import write_atomic
@@ -61,7 +61,7 @@ def evaluate(
     images = load_labelled(opened, subset, equalised=run.recipe.equalise, findings=findings)
     scores = Scores(run.network, run.recipe)
     counted: dict[str, list[tuple[int, int]]] = {method: [] for method in METHODS}
-    parameters = run.recipe.counting or defaults(run.category)
+    parameters = run.counting
     for n, (image, said) in enumerate(predictions(network, run.network, images, hardware), 1):
         scores.add(said, image.target)
         planes = (said * 255).round().astype("uint8")  # (heads, H, W)

@@ -14,7 +14,7 @@ import torch
 from smearprep import datasets
 from smearprep.augmentation import equalise
 from smearprep.count_job import Countable, count
-from smearprep.counting import Border, Method, Parameters, Plane, defaults, instances, labels_to_cells
+from smearprep.counting import Border, Method, Parameters, Plane, instances, labels_to_cells
 from smearprep.datasets.files import is_image, relative, walk
 from smearprep.errors import DataError, LayoutError, RecipeError
 from smearprep.findings import Finding, Summary
@@ -99,7 +99,7 @@ def predict(
     keep_apart([path for path in images if path.is_dir()], out)
     wanted = find_images(images, run.category)
     findings: list[Finding] = []
-    parameters = _parameters(run)
+    parameters = run.counting
     made_by = f"smearprep {run.network.name}"
     cells_in_all = done = 0
     has_edge = "edge" in run.network.heads
@@ -176,22 +176,12 @@ def count_images(
     summary = count(
         countable(),
         out,
-        parameters=parameters or _parameters(run),
+        parameters=parameters or run.counting,
         border=border,
         category=run.category,
         **how,
     )
     return replace(summary, findings=(*summary.findings, *findings))
-
-
-def _parameters(run: Run) -> Parameters:
-    """How cells are made of what the run says."""
-    if run.recipe.counting is not None:
-        return run.recipe.counting
-    try:
-        return defaults(run.category)
-    except RecipeError:
-        return Parameters()
 
 
 def find_images(paths: Sequence[Path], category: str) -> list[Wanted]:

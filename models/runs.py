@@ -18,6 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smearprep.counting import DEFAULTS, Parameters
 from smearprep.errors import DataError, LayoutError, OutputError, RecipeError
 from smearprep.images import read_bytes, write_atomic
 from smearprep.jsonfiles import dump_json, read_json, write_json
@@ -53,6 +54,11 @@ class Run:
     data: str
     status: str
     record: Mapping[str, Any]
+
+    @property
+    def counting(self) -> Parameters:
+        """The figures by which its cells are counted: the recipe's, else the category's, else the usual."""
+        return self.recipe.counting or DEFAULTS.get(self.category, Parameters())
 
     @property
     def network(self) -> zoo.NetworkInfo:

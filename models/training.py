@@ -76,13 +76,18 @@ def train(
     if earlier is not None and earlier.status == "finished":
         findings.append(Finding("note", "this run had ended already; nothing was trained"))
         return _summary(run, opened, earlier.record["best"], counts, findings)
+    done = 0
+
+    def told(step: int, total: int) -> None:
+        nonlocal done
+        done += 1  # in this process: a training that goes on has done others before
+        if progress:
+            progress(step, total)
+
     begin = time.perf_counter()
-    best = _run_phases(
-        recipe, info, phases, val_images, run, opened.category, data, counts, hardware, progress
-    )
+    best = _run_phases(recipe, info, phases, val_images, run, opened.category, data, counts, hardware, told)
     seconds = time.perf_counter() - begin
-    steps = sum(phase.epochs * (recipe.chips // recipe.batch) for phase in recipe.phases)
-    speed = {"seconds": round(seconds), "chips_per_second": round(steps * recipe.batch / seconds)}
+    speed = {"seconds": round(seconds), "chips_per_second": round(done * recipe.batch / seconds)}
     return _summary(run, opened, best, {**counts, **speed}, findings)
 
 

@@ -106,6 +106,12 @@ def test_evaluate_gives_the_papers_tables(trained, tmp_path):
     assert "were learned" in evaluate(run, folder, subset="train", hardware=CPU).findings[-1].what
 
 
+def test_a_category_of_ones_own_is_evaluated_too(tmp_path):
+    folder = write_set(tmp_path / "set", label="spore")
+    train(recipe(), folder, tmp_path / "run", hardware=CPU)
+    assert evaluate(tmp_path / "run", folder, hardware=CPU).counts["cells"] == 6
+
+
 def test_images_that_cannot_be_read_are_named_and_left_out(trained, tmp_path):
     run, _ = trained
     raw = tmp_path / "raw"
