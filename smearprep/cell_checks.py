@@ -11,8 +11,8 @@ import shapely
 
 from smearprep.formats.coco.runs import runs_to_shape
 from smearprep.formats.outlines import Unusable
+from smearprep.geometry import FARTHEST
 
-_FARTHEST = 1e9  # px: areas of what lies far beyond it overflow
 _TOLERANCE = 1e-6  # px, and relative for areas: what summing floats in another order may change
 
 
@@ -39,7 +39,7 @@ def _faults(annotation: Mapping[str, Any], size: tuple[Any, Any]) -> Iterator[st
     if not np.isfinite(box).all() or not math.isfinite(area):
         yield f"its box {annotation['bbox']} or its area {annotation['area']} is not finite"
         return
-    if (box < -slack).any() or (box > np.minimum(limit + slack, _FARTHEST)).any():
+    if (box < -slack).any() or (box > np.minimum(limit + slack, FARTHEST)).any():
         yield f"its box {annotation['bbox']} reaches beyond the {size[0]}x{size[1]} image"
         return
     if not annotation.get("keypoints") and (w <= 0 or h <= 0):
@@ -51,7 +51,7 @@ def _faults(annotation: Mapping[str, Any], size: tuple[Any, Any]) -> Iterator[st
         bounds, found = np.array(shape.bounds), shape.area
     elif outline:
         rings = [np.asarray(ring, float).reshape(-1, 2) for ring in outline]
-        if not all((np.abs(ring) <= _FARTHEST).all() for ring in rings):
+        if not all((np.abs(ring) <= FARTHEST).all() for ring in rings):
             yield "its outline has a coordinate that is no number, or lies in no image"
             return
         polygons = np.array([shapely.Polygon(ring) for ring in rings], dtype=object)

@@ -17,13 +17,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, JpegImagePlugin
 
-from smearprep import images
 from smearprep.errors import DataError, OutputError, RecipeError
 from smearprep.images import (
     MAX_PIXELS,
     Header,
     decode,
     encode,
+    files,
     probe,
     read,
     read_bytes,
@@ -434,7 +434,7 @@ def test_a_full_disk_leaves_what_was_there(
     if step == "replace":
         monkeypatch.setattr(os, "replace", full)
     else:
-        monkeypatch.setattr(images, "_write", full)
+        monkeypatch.setattr(files, "_write", full)
     with pytest.raises(OutputError, match=r"a\.bin: cannot be written \(No space left"):
         write_atomic(path, b"after")
     assert path.read_bytes() == b"before"
@@ -471,4 +471,4 @@ def test_a_png_chunk_that_states_a_gigabyte_is_refused_before_it_is_decoded(
     at = data.index(b"IDAT") - 4
     path.write_bytes(data[:at] + (1_174_405_240).to_bytes(4, "big") + data[at + 4 :])
     with pytest.raises(DataError, match="is truncated"):
-        images.read(path)
+        read(path)

@@ -21,7 +21,7 @@ from smearprep.errors import DataError
 from smearprep.findings import Finding
 from smearprep.formats.outlines import Drawn, drawn_to_cells
 from smearprep.formats.reading import ReadOptions
-from smearprep.geometry import FloatArray
+from smearprep.geometry import FARTHEST, FloatArray
 from smearprep.records import ImageCells
 from smearprep.xmlfiles import read_xml
 
@@ -33,7 +33,6 @@ TITLE = "ASAP (XML with <ASAP_Annotations>)"
 _ROOT = re.compile(rb"<ASAP_Annotations[\s>/]")
 _NUMBERED = re.compile(r"annotation [0-9]+", re.IGNORECASE)
 _ORDER = re.compile(r"[0-9]{1,15}")
-_FARTHEST = 1e9  # px
 
 
 def sniff(path: Path, head: bytes) -> bool:
@@ -96,7 +95,7 @@ def _drawn(node: Element, id: str) -> list[Drawn] | str:
         return [Drawn(id, group, [ring], outline="box" if is_box else "drawn", attributes=told)]
     if kind not in ("dot", "pointset"):
         return f"its type is {reprlib.repr(node.get('Type'))}, which has no area and is no point"
-    if not len(xy) or not (np.abs(xy) <= _FARTHEST).all():
+    if not len(xy) or not (np.abs(xy) <= FARTHEST).all():
         return "its points are not all two numbers"
     return [
         Drawn(id, group, outline="point", attributes=dict(told), shape=Point(*point)) for point in xy.tolist()

@@ -27,6 +27,7 @@ from smearprep.findings import Finding
 from smearprep.formats.reading import ReadOptions, image_name, image_size
 from smearprep.formats.staging import FilePerImage
 from smearprep.formats.writing import Holds, WriteOptions
+from smearprep.geometry import FARTHEST
 from smearprep.jsonfiles import dump_json
 from smearprep.records import Cell, ImageCells
 from smearprep.xmlfiles import read_xml
@@ -39,7 +40,6 @@ HOLDS: frozenset[Holds] = frozenset({"boxes"})
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _FLAGS = ("truncated", "difficult", "occluded")
 _ROOT = re.compile(rb"^(?:\xef\xbb\xbf)?\s*(?:<[?!][^>]*>\s*)*<annotation[\s>]")
-_FARTHEST = 1e9  # px: no image reaches there
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, section 2.2
 
 
@@ -99,7 +99,7 @@ def _numbers(corners: list[str]) -> tuple[float, float, float, float] | None:
         x0, y0, x1, y1 = (float(corner) for corner in corners)
     except ValueError:
         return None
-    return (x0, y0, x1, y1) if all(abs(n) <= _FARTHEST for n in (x0, y0, x1, y1)) else None
+    return (x0, y0, x1, y1) if all(abs(n) <= FARTHEST for n in (x0, y0, x1, y1)) else None
 
 
 def _attributes(node: Element) -> dict[str, Any]:

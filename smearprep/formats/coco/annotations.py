@@ -16,7 +16,7 @@ from shapely.geometry import MultiPolygon, Point, Polygon
 from smearprep.formats.coco.runs import runs_to_shape
 from smearprep.formats.coco.writing import OWN_FIELDS
 from smearprep.formats.outlines import Unusable
-from smearprep.geometry import FloatArray, assembled
+from smearprep.geometry import FARTHEST, FloatArray, assembled
 from smearprep.records import OUTLINES, Cell, Outline, Shape
 
 __all__ = [
@@ -31,7 +31,6 @@ __all__ = [
 ]
 
 _NO_BOX = "it has neither an outline nor a box of four numbers"
-_FARTHEST = 1e9  # px: what lies farther off is in no image
 
 
 def entry_to_cell(
@@ -199,7 +198,7 @@ def _box_to_shape(box: Any) -> Polygon:
     if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
         raise Unusable("invalid", _NO_BOX)
     x, y, w, h = box
-    if not all(abs(n) <= _FARTHEST for n in box):
+    if not all(abs(n) <= FARTHEST for n in box):
         why = "lies in no image" if all(map(math.isfinite, box)) else "has a coordinate that is no number"
         raise Unusable("invalid", f"its box {box} {why}")
     right, lower = x + w, y + h
@@ -218,6 +217,6 @@ def _one_keypoint(keypoints: Any) -> Point | None:
     if not isinstance(keypoints, list) or not all(map(_is_number, keypoints)):
         return None
     labelled = [keypoints[n : n + 2] for n in range(0, len(keypoints) - 2, 3) if keypoints[n + 2] > 0]
-    if len(labelled) != 1 or not all(abs(n) <= _FARTHEST for n in labelled[0]):
+    if len(labelled) != 1 or not all(abs(n) <= FARTHEST for n in labelled[0]):
         return None
     return Point(labelled[0])

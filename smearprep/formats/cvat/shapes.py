@@ -14,13 +14,12 @@ from shapely.geometry import MultiPolygon, Point, Polygon
 
 from smearprep.formats import outlines
 from smearprep.formats.outlines import Ring, Unusable, turned
-from smearprep.geometry import FloatArray, Mask, mask_to_shapes
+from smearprep.geometry import FARTHEST, FloatArray, Mask, mask_to_shapes
 from smearprep.images import MAX_PIXELS
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-_FARTHEST = 1e9  # px
 _MOST_RUNS = 200_000  # of one mask
 _MOST_REGIONS = 5_000  # of one mask, all traced in seconds: more is noise
 _MOST_PIXELS = MAX_PIXELS // 4  # of one mask's box: tracing it takes ten bytes a pixel
@@ -51,7 +50,7 @@ def points(node: Element) -> list[Point]:
         Unusable: Not all of them are two numbers.
     """
     xy = polygon(node)
-    if not len(xy) or not (np.abs(xy) <= _FARTHEST).all():
+    if not len(xy) or not (np.abs(xy) <= FARTHEST).all():
         raise Unusable("invalid", "its points are not all two numbers x,y")
     return [Point(*pair) for pair in xy.tolist()]
 
@@ -102,7 +101,7 @@ def mask(node: Element) -> Polygon | MultiPolygon:
     """
     numbers = [whole(node.get(key)) for key in ("left", "top", "width", "height")]
     left, top, width, height = (-1 if number is None else number for number in numbers)
-    if None in numbers or min(width, height) < 1 or max(abs(left), abs(top)) > _FARTHEST:
+    if None in numbers or min(width, height) < 1 or max(abs(left), abs(top)) > FARTHEST:
         raise Unusable("invalid", "its box needs whole numbers left, top, width and height")
     if width * height > MAX_PIXELS:
         raise Unusable("invalid", f"its box is {width}x{height} px, larger than any image that is read")

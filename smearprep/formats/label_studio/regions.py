@@ -17,13 +17,12 @@ from smearprep.findings import Finding
 from smearprep.formats.label_studio.brush import BrokenBrushError, brush_to_shape
 from smearprep.formats.outlines import Drawn, Unusable, ellipse, turned
 from smearprep.formats.reading import image_size
-from smearprep.geometry import FloatArray
+from smearprep.geometry import FARTHEST, FloatArray
 
 Size = tuple[int, int]
 
 _SHAPES = frozenset(("polygon", "rectangle", "ellipse", "keypoint", "brush"))
 _REMARKS = frozenset(("choices", "textarea", "rating", "number", "taxonomy", "datetime"))
-_FARTHEST = 1e9  # px: outlines must not reach beyond it either
 
 
 @dataclass(slots=True)
@@ -257,7 +256,7 @@ def _corners(points: Any, size: Size) -> FloatArray:
         xy = np.array(points)
     except (TypeError, ValueError, OverflowError):  # not as many numbers in each
         return np.empty((0, 2))
-    if xy.dtype.kind not in "iuf" or xy.shape[1:] != (2,) or not (np.abs(xy) <= _FARTHEST).all():
+    if xy.dtype.kind not in "iuf" or xy.shape[1:] != (2,) or not (np.abs(xy) <= FARTHEST).all():
         return np.empty((0, 2))
     in_px: FloatArray = xy.astype(np.float64) * size / 100
     return in_px
@@ -272,4 +271,4 @@ def _numbers(value: Mapping[str, Any], *keys: str) -> tuple[float, ...]:
 
 
 def _is_near(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _FARTHEST
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= FARTHEST

@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 from shapely.geometry import MultiPolygon, Point, Polygon
 
 from smearprep.formats.outlines import Drawn, Ring, Unusable, ellipse
-from smearprep.geometry import Mask, mask_to_shapes
+from smearprep.geometry import FARTHEST, Mask, mask_to_shapes
 from smearprep.records import Outline
 
 Position = tuple[float, float]
 GroupId = int | float | str
 
-_FARTHEST = 1e9  # px: no outline may reach beyond it
 _MOST_PIXELS = 50_000_000  # of one cell's mask: tracing takes up to 12 bytes a pixel
 _MOST_PIECES = 10_000  # of one cell's mask
 _LONGEST_OUTLINE = 1_000_000  # px
@@ -100,7 +99,7 @@ def _is_position(point: Any) -> bool:
 
 def _is_near(value: Any) -> bool:
     """True for a number within reach of an image; NaN is none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _FARTHEST
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= FARTHEST
 
 
 def _rectangle(corners: Sequence[Position]) -> tuple[tuple[Ring], Outline]:

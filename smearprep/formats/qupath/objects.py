@@ -15,13 +15,12 @@ from shapely.geometry import MultiPolygon, Point, Polygon
 from smearprep.findings import Finding
 from smearprep.formats.outlines import Drawn, Unusable, drawn_to_cells
 from smearprep.formats.qupath.metadata import OUTLINE_KEY, text_to_value
-from smearprep.geometry import assembled
+from smearprep.geometry import FARTHEST, assembled
 from smearprep.records import OUTLINES, Outline
 
 GEOMETRIES = frozenset(
     ("Polygon", "MultiPolygon", "Point", "MultiPoint", "LineString", "MultiLineString", "GeometryCollection")
 )
-_FARTHEST = 1e9  # px: outlines must not reach beyond it either
 _OF_PROGRAMS = frozenset(
     ("detection", "cell", "tile", "PathDetectionObject", "PathCellObject", "PathTileObject")
 )
@@ -191,7 +190,7 @@ def _as_it_stands(polygons: Sequence[Sequence[Any]]) -> Polygon | MultiPolygon |
     try:
         for rings in polygons:
             arrays = [np.array(ring) for ring in rings]
-            if not all(xy.dtype.kind in "iuf" and (np.abs(xy) <= _FARTHEST).all() for xy in arrays):
+            if not all(xy.dtype.kind in "iuf" and (np.abs(xy) <= FARTHEST).all() for xy in arrays):
                 return None
             parts.append(Polygon(arrays[0], arrays[1:]))
     except (TypeError, ValueError, OverflowError, ShapelyError):
@@ -229,4 +228,4 @@ def _is_position(position: Any) -> bool:
 
 def _is_near(value: Any) -> bool:
     """True for a number within reach of an image; NaN is none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _FARTHEST
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= FARTHEST

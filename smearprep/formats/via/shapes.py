@@ -11,8 +11,7 @@ import shapely
 from shapely.geometry import Point
 
 from smearprep.formats.outlines import Drawn, Unusable, ellipse
-
-_FARTHEST = 1e9  # px: outlines must not reach beyond it either
+from smearprep.geometry import FARTHEST
 
 
 def shape_to_drawn(shape: Any, id_: str, label: str, attributes: Mapping[str, Any]) -> Drawn:
@@ -81,4 +80,4 @@ def _numbers(shape: Mapping[str, Any], *keys: str) -> tuple[float, ...]:
 
 def _is_near(value: Any) -> bool:
     """True for a number within reach of an image; NaN is none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _FARTHEST
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= FARTHEST
