@@ -14,7 +14,7 @@ from smearprep.drawing import OKABE_ITO, contact_sheet
 from smearprep.errors import RecipeError
 from smearprep.findings import Summary
 from smearprep.images import RGB, encode, read, write_atomic
-from smearprep.labelled import open_labelled
+from smearprep.opened import open_for_one
 from smearprep.records import Sample
 from smearprep.rendering import Progress
 from smearprep.targets import EDGE, MASK, Target, rasterise
@@ -66,7 +66,7 @@ def preview(
     if out.suffix.lower() != ".png":
         raise RecipeError(f"{out}: the sheet is written as PNG; name a file that ends in .png")
     border(input_size, output_size)
-    opened = open_labelled(folder, category)
+    opened = open_for_one(folder, category)
     samples = [sample for subset in opened.samples.values() for sample in subset]
     targets = (
         _target(sample, opened.category, n, len(samples), progress) for n, sample in enumerate(samples)

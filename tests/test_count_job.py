@@ -68,7 +68,7 @@ def discs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def said(discs: Path) -> Path:
     """A prediction folder of a faultless network, the truth known of two of three images."""
     out = discs.parent / "said"
-    with PredictionWriter(out, "RBC", "do-unet", "12ab", has_edge=True) as writer:
+    with PredictionWriter(out, ["RBC"], "do-unet", "12ab", has_edge=True) as writer:
         for n in range(3):
             mask, edge = draw_planes(DISCS[n:])
             truth = [Cell("RBC", cell_shape(xy)) for xy in DISCS[n:]] if n else None
@@ -271,7 +271,7 @@ def test_words_that_are_not_known(discs: Path, tmp_path: Path, how) -> None:
 def test_a_folder_without_anything_to_count(tmp_path: Path) -> None:
     with pytest.raises(LayoutError):
         count(tmp_path, tmp_path.parent / "out")
-    with PredictionWriter(tmp_path / "said", "RBC", "x", "y", has_edge=False):
+    with PredictionWriter(tmp_path / "said", ["RBC"], "x", "y", has_edge=False):
         pass
     with pytest.raises(LayoutError, match="no prediction"):
         count(tmp_path / "said", tmp_path / "out")
@@ -322,7 +322,7 @@ def test_tuning_refuses_what_it_cannot_use(discs: Path, tmp_path: Path) -> None:
         tune(discs, tmp_path / "mine.yaml")
     with pytest.raises(RecipeError, match="subset"):
         tune(discs, tmp_path / "out.yaml", subset="all")
-    with PredictionWriter(tmp_path / "said", "RBC", "x", "y", has_edge=False) as writer:
+    with PredictionWriter(tmp_path / "said", ["RBC"], "x", "y", has_edge=False) as writer:
         writer.add("a", np.zeros((*SIZE[::-1], 3), np.uint8), draw_planes(DISCS)[0], None, (), source="a.png")
     with pytest.raises(RecipeError, match="nobody knows"):
         tune(tmp_path / "said", tmp_path / "out.yaml")

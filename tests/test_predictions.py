@@ -40,7 +40,7 @@ def planes(seed: int = 0) -> tuple[Plane, Plane]:
 def write(out: Path, names: tuple[str, ...] = ("a", "deep/b"), has_edge: bool = True) -> tuple[Cell, ...]:
     """A prediction folder; each image has the same two cells, which are returned."""
     cells: tuple[Cell, ...] = ()
-    with PredictionWriter(out, "RBC", "do-unet", "12ab", has_edge=has_edge) as writer:
+    with PredictionWriter(out, ["RBC"], "do-unet", "12ab", has_edge=has_edge) as writer:
         for n, name in enumerate(names):
             mask, edge = planes(n)
             cells = labels_to_cells(instances(mask, edge, defaults("RBC")), mask, "RBC", "do-unet 12ab")
@@ -55,7 +55,9 @@ def write(out: Path, names: tuple[str, ...] = ("a", "deep/b"), has_edge: bool = 
 def test_what_is_written_is_read(tmp_path: Path, has_edge: bool) -> None:
     cells = write(tmp_path / "said", has_edge=has_edge)
     index = read_index(tmp_path / "said")
-    assert (index.category, index.network, index.run, index.has_edge) == ("RBC", "do-unet", "12ab", has_edge)
+    assert (index.categories, index.network, index.run, index.has_edge) == (
+        ("RBC",), "do-unet", "12ab", has_edge,
+    )  # fmt: skip
     assert [(i.name, i.source, i.size) for i in index.images] == [
         ("a", "a.jpg", SIZE),
         ("deep/b", "deep/b.jpg", SIZE),
@@ -110,7 +112,7 @@ def test_after_an_error_everything_is_as_before(tmp_path: Path) -> None:
     before = tree(tmp_path)
     with (
         pytest.raises(RuntimeError, match="lost"),
-        PredictionWriter(tmp_path / "said", "RBC", "x", "y", has_edge=False) as writer,
+        PredictionWriter(tmp_path / "said", ["RBC"], "x", "y", has_edge=False) as writer,
     ):
         writer.add("a", noise(SIZE), planes()[0], None, (), source="a.jpg")
         raise RuntimeError("lost")
@@ -150,7 +152,7 @@ def test_names_that_collide_or_lead_out(tmp_path: Path, names: tuple[str, ...]) 
 
 def test_planes_that_do_not_fit(tmp_path: Path) -> None:
     mask, edge = planes()
-    with PredictionWriter(tmp_path / "said", "RBC", "x", "y", has_edge=True) as writer:
+    with PredictionWriter(tmp_path / "said", ["RBC"], "x", "y", has_edge=True) as writer:
         with pytest.raises(OutputError, match="do not fit"):
             writer.add("a", noise((80, 70)), mask, edge, (), source="a.jpg")
         with pytest.raises(OutputError, match="do not fit"):
@@ -169,7 +171,7 @@ def no_format(data: dict) -> None:
 
 
 def no_category(data: dict) -> None:
-    data["category"] = None
+    data["categories"] = None
 
 
 def no_list(data: dict) -> None:

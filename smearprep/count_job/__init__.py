@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -24,9 +25,12 @@ from smearprep.counting import (
     BORDERS,
     METHODS,
     Border,
+    Found,
     Method,
     Parameters,
     Tally,
+    Way,
+    cells_found,
     counted_boxes,
     defaults,
     find,
@@ -49,7 +53,7 @@ def count(
     source: Path | Iterable[Countable],
     out: Path,
     *,
-    methods: Sequence[Method] = METHODS,
+    methods: Sequence[Method] | None = None,
     parameters: Parameters | Path | None = None,
     border: Border = "all",
     category: str | None = None,
@@ -64,7 +68,8 @@ def count(
         source: A prediction folder; a prepared set of whole images, whose outlines are then taken for what a
             faultless network would say (an upper bound for any network); or images from elsewhere.
         out: The folder to write; an earlier count in it is replaced.
-        methods: How, each on its own.
+        methods: How, each on its own; None: in all ways. Single cells that a network has told are counted as
+            they are.
         parameters: The figures, or a file of them; None: those of the category.
         border: Which cells at the border of an image count.
         category: What is counted; None: what was predicted, or the only category of the set.
@@ -80,16 +85,16 @@ def count(
         RecipeError: An unknown method, border rule or category; parameters that cannot be; no outlines.
         OutputError: The folder holds something else, or cannot be written.
     """
-    _check_words(methods, border)
+    _check_words(METHODS if methods is None else methods, border)
     opened = open_source(source, category)
-    figures = _figures(parameters, opened.category)
+    figures = cache(lambda: _figures(parameters, opened.category))  # single cells need none
     keep_apart(opened.roots, out)
     rows: list[Row] = []
     names: set[str] = set()
     with replaced_folder(out, (TABLE, PICTURES), holds_counts) as part:
         for image in opened.images():
             _take(names, image.name)
-            found = {method: find(method, image.mask, image.edge, figures, border) for method in methods}
+            found = _found(image, methods, figures, border)
             there = _truth(image, border)
             rows += [Row(image.name, method, len(cells), there) for method, cells in found.items()]
             write_atomic(part / PICTURES / f"{image.name}.jpg", picture(image, found))
@@ -98,7 +103,20 @@ def count(
         if not rows:
             raise LayoutError("there was no image to count in")
         write_atomic(part / TABLE, table(rows, opened.category))
-    return _summary(rows, methods, opened.findings, out, len(names))
+    return _summary(rows, opened.findings, out, len(names))
+
+
+def _found(
+    image: Countable, methods: Sequence[Method] | None, figures: Callable[[], Parameters], border: Border
+) -> dict[Way, Found]:
+    """What is counted in an image, by way of counting."""
+    if image.cells is not None:
+        if methods is not None:
+            raise RecipeError(
+                "single cells that a network has told are counted as they are; leave --method out"
+            )
+        return {"instances": cells_found(image.cells, (image.mask.shape[1], image.mask.shape[0]), border)}
+    return {m: find(m, image.mask, image.edge, figures(), border) for m in methods or METHODS}
 
 
 def _check_words(methods: Sequence[Method], border: Border) -> None:
@@ -131,10 +149,9 @@ def _truth(image: Countable, border: Border) -> int | None:
     return int(counted_boxes(image.truth, size, border).sum())
 
 
-def _summary(
-    rows: Sequence[Row], methods: Sequence[Method], findings: tuple[Finding, ...], out: Path, images: int
-) -> Summary:
-    known = [row for row in rows if row.method == methods[0] and row.truth is not None]
+def _summary(rows: Sequence[Row], findings: tuple[Finding, ...], out: Path, images: int) -> Summary:
+    methods = dict.fromkeys(row.method for row in rows)
+    known = [row for row in rows if row.method == rows[0].method and row.truth is not None]
     counts = {"images": images}
     if known:
         counts |= {"images_with_truth": len(known), "true": sum(row.truth or 0 for row in known)}
@@ -147,7 +164,7 @@ def _summary(
     )
 
 
-def _method_row(method: Method, rows: Sequence[Row]) -> dict[str, Any]:
+def _method_row(method: Way, rows: Sequence[Row]) -> dict[str, Any]:
     own = [row for row in rows if row.method == method]
     row: dict[str, Any] = {"method": method, "counted": sum(row.count for row in own)}
     pairs = [(row.count, row.truth) for row in own if row.truth is not None]

@@ -17,9 +17,9 @@ from smearprep.counting import (
     Components,
     Found,
     Hough,
-    Method,
     Parameters,
     Watershed,
+    Way,
     image_accuracy,
     labels_to_shapes,
 )
@@ -51,7 +51,7 @@ class Row:
     """
 
     image: str
-    method: Method
+    method: Way
     count: int
     truth: int | None
 
@@ -77,10 +77,10 @@ def holds_counts(folder: Path) -> bool:
 # ---------------------------------------------------------------- pictures
 
 
-def picture(image: Countable, found: Mapping[Method, Found]) -> bytes:
+def picture(image: Countable, found: Mapping[Way, Found]) -> bytes:
     """What each method counted, drawn over the image, with the totals in the corner: JPEG.
 
-    Components are outlined, circles drawn, and the peaks of a watershed marked by crosses.
+    Components and single cells are outlined, circles drawn, and the peaks of a watershed marked by crosses.
 
     Where the image itself is not at hand, it is drawn over the mask (white) with its edges (grey).
     """
@@ -97,10 +97,12 @@ def _ground(image: Countable) -> Any:
     return np.repeat((image.mask - np.minimum(image.mask, edge) // 2)[..., None], 3, axis=2)
 
 
-def _shapes(method: Method, found: Found) -> list[Shape]:
+def _shapes(method: Way, found: Found) -> list[Shape]:
     if method == "components" and found.labels is not None:
         return list(labels_to_shapes(found.labels))
     points = [Point(xy) for xy in found.points]
+    if found.shapes is not None:
+        return list(found.shapes)
     if found.radii is None:
         return list(points)
     return [point.buffer(radius) for point, radius in zip(points, found.radii, strict=True)]

@@ -12,7 +12,7 @@ import numpy as np
 from smearprep.counting import Plane
 from smearprep.errors import LayoutError, RecipeError
 from smearprep.findings import Finding
-from smearprep.labelled import open_labelled
+from smearprep.opened import open_for_one
 from smearprep.predictions import Boxes, is_prediction_folder, read_index, read_predictions
 from smearprep.records import Cell, Sample
 from smearprep.targets import EDGE, EDGE_UNKNOWN, MASK, rasterise
@@ -28,6 +28,8 @@ class Countable(NamedTuple):
         edge: (H, W) uint8, or None.
         truth: (n, 4) xyxy in px: the boxes of the cells that are there; None: nobody knows.
         oriented: The picture is to be drawn on as its EXIF orientation says.
+        cells: Single cells that a network has told: then these are counted, and no others. None: the mask
+            says it.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Countable(NamedTuple):
     edge: Plane | None
     truth: Boxes | None
     oriented: bool = True
+    cells: tuple[Cell, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -85,23 +88,27 @@ def open_source(
 
 def _open_predictions(folder: Path, category: str | None) -> Counted:
     index = read_index(folder)
-    if category not in (None, index.category):
-        raise RecipeError(f"{folder}: holds predictions of {index.category}, not of {category}")
+    names = ", ".join(index.categories)
+    if category is None and len(index.categories) > 1:
+        raise RecipeError(f"{folder}: one category at a time is counted; name it with --category: {names}")
+    if category not in (None, *index.categories):
+        raise RecipeError(f"{folder}: holds predictions of {names}, not of {category}")
+    wanted = category or index.categories[0]
     if not index.images:
         raise LayoutError(f"{folder}: holds no prediction; predict on some images first")
 
     def images() -> Iterator[Countable]:
-        for said in read_predictions(folder):
-            yield Countable(said.name, None, said.mask, said.edge, said.truth)
+        for said in read_predictions(folder, wanted):
+            yield Countable(said.name, None, said.mask, said.edge, said.truth, cells=said.cells)
 
-    return Counted(index.category, len(index.images), images, roots=(folder,))
+    return Counted(wanted, len(index.images), images, roots=(folder,))
 
 
 # ---------------------------------------------------------------- prepared sets
 
 
 def _open_set(folder: Path, category: str, subset: str | None) -> Counted:
-    opened = open_labelled(folder, category)
+    opened = open_for_one(folder, category)
     if subset is not None and subset not in opened.samples:
         there = ", ".join(opened.samples)
         raise RecipeError(f"{folder}: has no images in the subset {subset!r}, but in {there}")

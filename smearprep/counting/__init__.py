@@ -10,7 +10,7 @@ from __future__ import annotations
 from smearprep.counting.accuracy import Tally, image_accuracy
 from smearprep.counting.borders import BORDERS, Border, counted_boxes
 from smearprep.counting.instances import instances, labels_to_cells, labels_to_shapes
-from smearprep.counting.methods import Found, Plane, check_planes, find, how_many, inside
+from smearprep.counting.methods import Found, Plane, cells_found, check_planes, find, how_many, inside
 from smearprep.counting.parameters import (
     DEFAULTS,
     METHODS,
@@ -19,6 +19,7 @@ from smearprep.counting.parameters import (
     Method,
     Parameters,
     Watershed,
+    Way,
     defaults,
 )
 
@@ -35,6 +36,8 @@ __all__ = [
     "Plane",
     "Tally",
     "Watershed",
+    "Way",
+    "cells_found",
     "check_planes",
     "counted_boxes",
     "defaults",

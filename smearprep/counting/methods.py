@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from smearprep.counting.borders import Border, FloatArray, counted_boxes
 from smearprep.counting.parameters import Components, Hough, Method, Parameters, Watershed
 from smearprep.errors import GeometryError
+from smearprep.records import Cell, Shape
 
 Plane = NDArray[np.uint8]
 """(H, W) uint8: a probability times 255."""
@@ -28,12 +30,14 @@ class Found:
         boxes: (n, 4) xyxy in px.
         labels: (H, W) int32: k + 1 where cell k is, else 0. None of circles.
         radii: (n,) px, of circles. Else None.
+        shapes: n outlines in px, of single cells. Else None.
     """
 
     points: FloatArray
     boxes: FloatArray
     labels: Labels | None = None
     radii: FloatArray | None = None
+    shapes: tuple[Shape, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.points)
@@ -63,6 +67,20 @@ def find(
         found = _watershed(inside(mask, edge, parameters.threshold), parameters.watershed)
     size = mask.shape[1], mask.shape[0]
     return _chosen(found, counted_boxes(found.boxes, size, border))
+
+
+def cells_found(cells: Sequence[Cell], size: tuple[int, int], border: Border = "all") -> Found:
+    """Single cells as what was found in an image, in their order.
+
+    Args:
+        cells: In px of the image.
+        size: (width, height) of the image in px.
+        border: Which cells at the border of the image count.
+    """
+    boxes = np.array([cell.bounds for cell in cells], np.float64).reshape(-1, 4)
+    kept = counted_boxes(boxes, size, border)
+    shapes = tuple(cell.shape for cell, counts in zip(cells, kept.tolist(), strict=True) if counts)
+    return Found((boxes[kept, :2] + boxes[kept, 2:]) / 2, boxes[kept], shapes=shapes)
 
 
 def how_many(

@@ -10,6 +10,10 @@ from smearprep.errors import RecipeError
 
 Method = Literal["components", "hough", "watershed"]
 METHODS: tuple[Method, ...] = get_args(Method)
+"""To count cells on a mask."""
+
+Way = Literal[Method, "instances"]
+"""Those, or the single cells that a network tells."""
 
 
 def _need(holds: bool, what: str) -> None:

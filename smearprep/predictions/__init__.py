@@ -1,8 +1,8 @@
 """The folder that `predict` writes: what a network said of each image, and the cells made of it.
 
-predictions.json          category, network, run, and each image with its size; no clock, no absolute path
+predictions.json          categories, network, run, and each image with its size; no clock, no absolute path
 mask/<name>.png           8 bits: the probability times 255 that a pixel belongs to a cell
-edge/<name>.png           the same that it lies on an outline; only of networks that have this output
+edge/<name>.png           the same that it lies on an outline; of networks that tell edges or single cells
 separated/<name>.png      0 or 255: the mask less its edges
 cells.json                the cells as COCO
 geojson/<name>.geojson    the same, as QuPath opens them

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from smearprep import formats
 from smearprep.counting import Plane
 from smearprep.errors import DataError
-from smearprep.formats.reading import image_size, stays_inside
+from smearprep.formats.reading import ReadOptions, image_size, stays_inside
 from smearprep.images import read_bytes
 from smearprep.jsonfiles import read_json
 from smearprep.predictions.records import FORMAT, INDEX, PredictedImage, Prediction, PredictionIndex
+from smearprep.records import Cell
 
 
 def is_prediction_folder(folder: Path) -> bool:
@@ -33,12 +35,20 @@ def read_index(folder: Path) -> PredictionIndex:
         raise DataError(
             path, "is no index of predictions; give a folder that `smearprep predict` has written"
         )
-    words = [data.get(key) for key in ("category", "network", "run")]
-    rows = data.get("images")
-    if not all(isinstance(word, str) for word in words) or not isinstance(rows, list) or not words[0]:
-        raise DataError(path, "lacks its category, network, run or images; predict again")
-    images = tuple(_image(path, row) for row in rows)
-    return PredictionIndex(str(words[0]), str(words[1]), str(words[2]), data.get("has_edge") is True, images)
+    names, rows = data.get("categories"), data.get("images")
+    words = [data.get(key) for key in ("network", "run")]
+    if (
+        not isinstance(names, list)
+        or not names
+        or not all(isinstance(word, str) for word in [*names, *words])
+    ):
+        raise DataError(path, "lacks its categories, network or run; predict again")
+    if not isinstance(rows, list):
+        raise DataError(path, "lacks its images; predict again")
+    return PredictionIndex(
+        tuple(names), str(words[0]), str(words[1]), data.get("has_edge") is True,
+        data.get("is_single") is True, tuple(_image(path, row) for row in rows),
+    )  # fmt: skip
 
 
 def _image(path: Path, row: Any) -> PredictedImage:
@@ -49,27 +59,44 @@ def _image(path: Path, row: Any) -> PredictedImage:
         raise DataError(
             path, f"the image {name!r} has no name in this folder, no source or no size; predict again"
         )
-    if data.get("truth") is None:
+    told = data.get("truth")
+    if told is None:
         return PredictedImage(str(name), source, size)
     try:
-        boxes = np.array(data["truth"], np.float64).reshape(-1, 4)
-    except (TypeError, ValueError):
+        boxes = {str(key): np.array(value, np.float64).reshape(-1, 4) for key, value in told.items()}
+    except (AttributeError, TypeError, ValueError):
         raise DataError(path, f"the true cells of the image {name!r} are no boxes; predict again") from None
-    return PredictedImage(str(name), source, size, tuple((a, b, c, d) for a, b, c, d in boxes.tolist()))
+    truth = {key: tuple((a, b, c, d) for a, b, c, d in rows.tolist()) for key, rows in boxes.items()}
+    return PredictedImage(str(name), source, size, truth)
 
 
-def read_predictions(folder: Path) -> Iterator[Prediction]:
+def read_predictions(folder: Path, category: str | None = None) -> Iterator[Prediction]:
     """The predictions of a folder, image by image.
 
+    Args:
+        folder: The folder.
+        category: Of which cells and truth are wanted; None: the first.
+
     Raises:
-        DataError: The index is broken; a PNG is missing, broken, not of 8 bits, or not of the stated size.
+        DataError: The index or the cells are broken; a PNG is missing, broken, not of 8 bits, or not of the
+            stated size.
     """
     index = read_index(folder)
+    category = category or index.categories[0]
+    cells = _read_cells(folder, category) if index.is_single else None
     for image in index.images:
         mask = _read_plane(folder, "mask", image)
         edge = _read_plane(folder, "edge", image) if index.has_edge else None
-        truth = None if image.truth is None else np.array(image.truth, np.float64).reshape(-1, 4)
-        yield Prediction(image.name, mask, edge, truth)
+        boxes = None if image.truth is None else image.truth.get(category, ())
+        truth = None if boxes is None else np.array(boxes, np.float64).reshape(-1, 4)
+        found = None if cells is None else cells.get(image.source, ())
+        yield Prediction(image.name, mask, edge, found, truth)
+
+
+def _read_cells(folder: Path, category: str) -> dict[str, tuple[Cell, ...]]:
+    """The cells of a category by the image's source."""
+    images = formats.get("coco").read(folder / "cells.json", ReadOptions(base=folder), [])
+    return {i.file_name: tuple(cell for cell in i.cells if cell.label == category) for i in images}
 
 
 def _read_plane(folder: Path, part: str, image: PredictedImage) -> Plane:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smearprep.counting import Plane
+from smearprep.records import Cell
 
 INDEX = "predictions.json"
-FORMAT = "smearprep predictions 1"
+FORMAT = "smearprep predictions 2"
 """Stands in the index, so that no other JSON file is taken for one."""
 
 Boxes = NDArray[np.float64]
@@ -25,13 +27,14 @@ class PredictedImage:
         name: Of its files, without suffix; unique, may have folders.
         source: The image file, relative to what was predicted on, with `/`.
         size: (width, height) in px.
-        truth: Boxes (x0, y0, x1, y1) in px of the cells that are known to be in it, or None.
+        truth: Of each category the boxes (x0, y0, x1, y1) in px of the cells that are known to be in it, or
+            None.
     """
 
     name: str
     source: str
     size: tuple[int, int]
-    truth: tuple[tuple[float, float, float, float], ...] | None = None
+    truth: Mapping[str, tuple[tuple[float, float, float, float], ...]] | None = None
 
 
 @dataclass(frozen=True)
@@ -39,17 +42,19 @@ class PredictionIndex:
     """What a prediction folder says of itself.
 
     Args:
-        category: What was predicted.
+        categories: What was predicted.
         network: Name of the network.
         run: Digest of the run that trained it.
-        has_edge: The network has the output edge.
+        has_edge: There are edge maps.
+        is_single: The network tells single cells; mask and edges are drawn from them.
         images: In the order in which they were predicted.
     """
 
-    category: str
+    categories: tuple[str, ...]
     network: str
     run: str
     has_edge: bool
+    is_single: bool
     images: tuple[PredictedImage, ...]
 
 
@@ -60,11 +65,13 @@ class Prediction:
     Args:
         name: As in `PredictedImage`.
         mask: (H, W) uint8, probability times 255.
-        edge: (H, W) uint8, or None: the network has no such output.
-        truth: (n, 4) xyxy in px: the boxes of the cells that are known to be there, or None.
+        edge: (H, W) uint8, or None: there is none.
+        cells: Those of the category, if the network tells single cells; else None: the mask says it.
+        truth: (n, 4) xyxy in px: the boxes of the cells of the category that are known to be there, or None.
     """
 
     name: str
     mask: Plane
     edge: Plane | None
+    cells: tuple[Cell, ...] | None = None
     truth: Boxes | None = None

@@ -34,10 +34,11 @@ class PredictionWriter:
 
     Args:
         out: The folder.
-        category: What is predicted.
+        categories: What is predicted.
         network: Name of the network.
         run: Digest of the run that trained it.
-        has_edge: The network has the output edge.
+        has_edge: There are edge maps.
+        is_single: The network tells single cells; mask and edges are drawn from them.
         threshold: Of a probability, for the separated masks.
 
     Raises:
@@ -45,11 +46,22 @@ class PredictionWriter:
     """
 
     def __init__(
-        self, out: Path, category: str, network: str, run: str, *, has_edge: bool, threshold: float = 0.5
+        self,
+        out: Path,
+        categories: Sequence[str],
+        network: str,
+        run: str,
+        *,
+        has_edge: bool,
+        is_single: bool = False,
+        threshold: float = 0.5,
     ) -> None:
         self._out = out
-        self._head = {"format": FORMAT, "category": category, "network": network, "run": run}
-        self._category, self._has_edge, self._threshold = category, has_edge, threshold
+        self._head = {
+            "format": FORMAT, "categories": list(categories), "network": network, "run": run,
+            "has_edge": has_edge, "is_single": is_single,
+        }  # fmt: skip
+        self._categories, self._has_edge, self._threshold = tuple(categories), has_edge, threshold
         self._images: list[PredictedImage] = []
         self._names: set[str] = set()
         self._stack = ExitStack()
@@ -57,7 +69,7 @@ class PredictionWriter:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self._part = stack.enter_context(replaced_folder(self._out, _PARTS, _is_prediction))
-            self._coco = stack.enter_context(CocoWriter(self._part / "cells.json", [self._category]))
+            self._coco = stack.enter_context(CocoWriter(self._part / "cells.json", self._categories))
             self._stack = stack.pop_all()
         return self
 
@@ -67,9 +79,7 @@ class PredictionWriter:
         if error is None:
             images = [_record(image) for image in self._images]
             with self._stack:
-                write_json(
-                    self._part / INDEX, {**self._head, "has_edge": self._has_edge, "images": images}, True
-                )
+                write_json(self._part / INDEX, {**self._head, "images": images}, True)
         else:
             self._stack.__exit__(kind, error, trace)
 
@@ -90,10 +100,10 @@ class PredictionWriter:
             name: Of its files, without suffix; may have folders, with `/`.
             image: (H, W, 3) uint8 RGB.
             mask: (H, W) uint8, probability times 255.
-            edge: (H, W) uint8, of networks that have this output; else None.
-            cells: What was made of them (`counting.labels_to_cells`), in px of the image.
+            edge: (H, W) uint8, where there are edge maps; else None.
+            cells: What was found, in px of the image.
             source: The image file, relative to what was predicted on, with `/`.
-            truth: The cells of the category that are known to be in the image; None: nobody knows.
+            truth: The cells that are known to be in the image; None: nobody knows.
 
         Raises:
             OutputError: Another image has the name, or it leads out of the folder.
@@ -107,9 +117,9 @@ class PredictionWriter:
         planes = {"mask": mask, "separated": np.uint8(255) * inside(mask, edge, self._threshold)}
         for folder, plane in ({**planes, "edge": edge} if edge is not None else planes).items():
             write_atomic(self._part / folder / f"{name}.png", _png(plane))
-        drawn = encode(overlay(image, cells, [self._category]), "jpg", 90)
+        drawn = encode(overlay(image, cells, self._categories), "jpg", 90)
         write_atomic(self._part / "overlay" / f"{name}.jpg", drawn)
-        known = ImageCells(source, size, tuple(cells), "", frozenset({self._category}))
+        known = ImageCells(source, size, tuple(cells), "", frozenset(self._categories))
         write_atomic(self._part / "geojson" / f"{name}.geojson", image_to_geojson(known))
         id_ = self._coco.add_image(source, size, known.annotated)
         self._coco.add_cells(
@@ -120,7 +130,7 @@ class PredictionWriter:
             [cell.outline for cell in cells],
             [annotation_fields(cell.attributes) for cell in cells],
         )
-        boxes = None if truth is None else tuple(cell.bounds for cell in truth)
+        boxes = None if truth is None else {name: _boxes(truth, name) for name in self._categories}
         self._images.append(PredictedImage(name, source, size, boxes))
 
     def _take(self, name: str) -> None:
@@ -129,6 +139,10 @@ class PredictionWriter:
         if name.casefold() in self._names:  # some file systems do not tell A from a
             raise OutputError(f"{self._out}: two images have the name {name!r}; predict on them one by one")
         self._names.add(name.casefold())
+
+
+def _boxes(cells: Sequence[Cell], category: str) -> tuple[tuple[float, float, float, float], ...]:
+    return tuple(cell.bounds for cell in cells if cell.label == category)
 
 
 def _record(image: PredictedImage) -> dict[str, Any]:
