@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from smearprep.cli.learning import need_torch
+from smearprep.cli.learning import Overlap, Score, TileSize, need_torch
 from smearprep.cli.output import Json, Progress, run
 
 if TYPE_CHECKING:
@@ -52,9 +52,12 @@ def count(
     border: BorderRule = "all",
     parameters: ParameterFile = None,
     category: Category = None,
+    tile: TileSize = None,
+    overlap: Overlap = None,
+    score: Score = None,
     as_json: Json = False,
 ) -> None:
-    """Count the cells of each image, in three ways.
+    """Count the cells of each image, in three ways, or as a network tells them one by one.
 
     Writes a table, counts.csv, and pictures of what was counted.
     """
@@ -62,7 +65,8 @@ def count(
     def job(progress: Progress) -> Summary:
         how = _how(method, border, parameters, category)
         if images or (source / "run.json").is_file():
-            return _count_with_run(source, images or [], out, how, progress)
+            looking = {"tile": tile, "overlap": overlap, "score": score}
+            return _count_with_run(source, images or [], out, {**how, **looking}, progress)
         from smearprep.count_job import count
 
         return count(source, out, **how, progress=progress)

@@ -20,6 +20,20 @@ RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Precision = Annotated[str, typer.Option(help="auto, bf16 or float32.")]
 Weights = Annotated[str, typer.Option(help="best or last.")]
+TileSize = Annotated[
+    int | None,
+    typer.Option(
+        "--tile", min=32, metavar="PX",
+        help="Look at windows of so many px, as the set was cut. Networks of the YOLACT family only.",
+    ),
+]  # fmt: skip
+Overlap = Annotated[
+    int | None, typer.Option(min=0, metavar="PX", help="Of two windows; default: half of them.")
+]
+Score = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="That a cell needs; default 0.5. The YOLACT family only."),
+]
 
 
 def train(
@@ -33,9 +47,20 @@ def train(
     ] = None,
     category: Annotated[str | None, typer.Option(help="What to learn; default: the set's only one.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Of every phase; default: the recipe's.")] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Chips a step.")] = None,
-    chips: Annotated[int | None, typer.Option(min=1, help="Chips an epoch.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of weights and chips.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Chips or images a step.")] = None,
+    chips: Annotated[
+        int | None, typer.Option(min=1, help="Chips an epoch, of networks that learn from chips.")
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(min=64, help="Px to which images are resized, of the YOLACT family.")
+    ] = None,
+    backbone: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Weights (safetensors) that the backbone begins with, of the YOLACT family."
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of weights, and of what is random.")] = None,
     device: Device = "auto",
     devices: Annotated[int, typer.Option(min=1, help="How many of them.")] = 1,
     precision: Precision = "auto",
@@ -62,11 +87,12 @@ def train(
         from smearprep.models.training import train as call
 
         wanted = changed(
-            load_training(recipe), epochs=epochs, category=category, batch=batch, chips=chips, seed=seed
-        )
+            load_training(recipe), epochs=epochs, category=category, batch=batch, chips=chips, size=size,
+            seed=seed,
+        )  # fmt: skip
         return call(
             wanted, folder, run_folder, hardware=_hardware(device, precision, devices, compile_),
-            force=force, strict=strict, progress=progress,
+            force=force, strict=strict, backbone=backbone, progress=progress,
         )  # fmt: skip
 
     run(job, as_json)
@@ -115,6 +141,9 @@ def predict(
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write.")],
     weights: Weights = "best",
+    tile: TileSize = None,
+    overlap: Overlap = None,
+    score: Score = None,
     device: Device = "auto",
     precision: Precision = "auto",
     strict: args.Strict = False,
@@ -127,8 +156,47 @@ def predict(
         from smearprep.models.prediction import predict as call
 
         return call(
-            run_folder, images, out, weights=weights, hardware=_hardware(device, precision), strict=strict,
-            progress=progress,
+            run_folder, images, out, weights=weights, tile=tile, overlap=overlap, score=score,
+            hardware=_hardware(device, precision), strict=strict, progress=progress,
+        )  # fmt: skip
+
+    run(job, as_json)
+
+
+def ablate(
+    folder: Set,
+    recipes: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="ROWS", help="Training recipes, or lists of them: `yolact-cis`, or YAML files."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write; given again, goes on.")],
+    subset: Annotated[str | None, typer.Option(help="train, val or test; default: test, else val.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Of every row; default: the recipes'.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Chips or images a step.")] = None,
+    size: Annotated[
+        int | None, typer.Option(min=64, help="Px to which images are resized, of the YOLACT family.")
+    ] = None,
+    device: Device = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="How many of them.")] = 1,
+    precision: Precision = "auto",
+    compile_: Annotated[
+        bool, typer.Option("--compile", help="Compile the networks first: slower start, faster steps.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace other runs that are in OUT.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train and measure many recipes, and write one table."""
+
+    def job(progress: Progress) -> Summary:
+        need_torch()
+        from smearprep.models.ablation import ablate as call
+        from smearprep.models.ablation import load_rows
+
+        return call(
+            load_rows(recipes, epochs=epochs, batch=batch, size=size), folder, out, subset=subset, hardware=_hardware(device, precision, devices, compile_),
+            force=force, progress=progress,
         )  # fmt: skip
 
     run(job, as_json)
@@ -173,5 +241,5 @@ def need_torch() -> None:
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
-    for command in (train, evaluate, predict):
+    for command in (train, evaluate, predict, ablate):
         app.command()(command)

@@ -16,11 +16,12 @@ from smearprep import synthetic
 from smearprep.augmentation import Augmentation, centres_of, draw
 from smearprep.augmentation.chips import sliced
 from smearprep.augmentation.composed import pipeline
-from smearprep.labelled import load_labelled, open_labelled
+from smearprep.labelled import load_labelled
 from smearprep.models.evaluation import evaluate
 from smearprep.models.prediction import count_images, predict
 from smearprep.models.recipes import changed, load_training
 from smearprep.models.training import train
+from smearprep.opened import open_for_one
 from smearprep.prepare import prepare
 from smearprep.recipes import load_recipe
 
@@ -41,7 +42,7 @@ def main(out: Path) -> None:
 
 def chips_for_your_own_trainer(folder: Path) -> None:
     """The same chips that `train` learns from, one at a time, through albumentations."""
-    images = load_labelled(open_labelled(folder, "WBC"), "train")
+    images = load_labelled(open_for_one(folder, "WBC"), "train")
     centres = centres_of((image.target for image in images), output_size=100)
     draws = draw(centres, Augmentation(), np.random.default_rng(0), n=4)
     compose = pipeline(Augmentation(), input_size=188, output_size=100, seed=0)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import pickle
 import signal
+import time
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +22,7 @@ from typing import Any, Protocol, cast
 import lightning
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from smearprep.errors import DataError, OutputError, TrainingError
 from smearprep.images import RGB, encode, write_atomic
@@ -30,6 +33,10 @@ from smearprep.models.runs import STATE, load_weights, save_weights
 
 Row = dict[str, Any]
 """One validation: "phase", "epoch", "train_loss", and what the module found."""
+
+_CHECKPOINT_EVERY = 20.0
+"""Seconds, at least, from one checkpoint to the next: so much work a kill may cost, and short epochs are not
+spent on writing. Which epochs have one changes no result."""
 
 _LOOK_EVERY = 25
 """Steps from one look at the losses to the next on a GPU: each look waits for the device."""
@@ -48,14 +55,33 @@ class TrainingModule(lightning.LightningModule):
     Args:
         network: The network; its weights are what the run keeps.
         compiled: Let torch.compile make it faster.
+        average: Keep a running mean of the weights, of which each step forgets 1 - average (Polyak and
+            Juditsky 1992, exponentially weighted); 0: none.
     """
 
-    def __init__(self, network: nn.Module, compiled: bool = False) -> None:
+    def __init__(self, network: nn.Module, compiled: bool = False, average: float = 0.0) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # A part of the module: so checkpoints have it, and a training that goes on has it again.
+        self._mean = (
+            AveragedModel(
+                network,
+                multi_avg_fn=get_ema_multi_avg_fn(average),  # type: ignore[no-untyped-call]
+                use_buffers=True,
+            )
+            if average
+            else None
+        )
+        if self._mean is not None:
+            self._mean.requires_grad_(False)
         self.run_network = cast(Callable[[Tensor], Any], torch.compile(network) if compiled else network)
         self._losses: list[tuple[int, Tensor, str]] = []
         self._summed: Tensor | None = None
+
+    @property
+    def kept(self) -> nn.Module:
+        """The network that is validated and written: of the running mean of the weights, if there is one."""
+        return self.network if self._mean is None else self._mean.module
 
     @abstractmethod
     def batches(self) -> Batches:
@@ -100,6 +126,11 @@ class TrainingModule(lightning.LightningModule):
         if self.device.type == "cpu" or len(self._losses) >= _LOOK_EVERY:
             self.look_at_losses()
         return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Take a step's weights into their mean."""
+        if self._mean is not None:
+            self._mean.update_parameters(self.network)
 
     def look_at_losses(self) -> None:
         """Stop at a loss that is no number.
@@ -153,7 +184,7 @@ class PhaseJob:
         epochs: At most so many.
         patience: End after so many validations without a better score; 0: never.
         validate_every: Epochs from one validation to the next.
-        samples_every: Epochs from one picture to the next; 0: none.
+        samples_every: Epochs from one picture to the next, drawn at validations; 0: none.
         progress: Told of steps done, of all.
         steps_before: Steps of earlier phases.
         steps_in_all: Steps of all phases.
@@ -168,6 +199,13 @@ class PhaseJob:
     progress: Callable[[int, int], None] | None
     steps_before: int
     steps_in_all: int
+
+    def wants_picture(self, epoch: int) -> bool:
+        """True for the first validation at or after every `samples_every` epochs, and for the last."""
+        if not self.samples_every:
+            return False
+        before = (epoch - 1) // self.validate_every * self.validate_every  # the validation before this one
+        return epoch // self.samples_every > before // self.samples_every or epoch == self.epochs
 
     @property
     def checkpoint(self) -> Path:
@@ -186,11 +224,12 @@ class PhaseJob:
 
 
 class _Record(lightning.Callback):
-    """After each epoch: validate, and write what is to be kept; the checkpoint last: it has it all."""
+    """After an epoch: validate, and write what is to be kept; the checkpoint last: it has it all."""
 
     def __init__(self, job: PhaseJob, history: History) -> None:
         self._job = job
         self._history = history
+        self._written = -math.inf  # when the last checkpoint was, on the clock of this process
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed training needs of the history."""
@@ -216,20 +255,22 @@ class _Record(lightning.Callback):
             if trainer.is_global_zero:
                 self._note(epoch, loss, pl_module)
             trainer.should_stop = trainer.strategy.broadcast(self._is_stale())
-        write_checkpoint(trainer, job.checkpoint)
+        due = time.monotonic() >= self._written + _CHECKPOINT_EVERY
+        if trainer.strategy.broadcast(due):  # the first process decides
+            write_checkpoint(trainer, job.checkpoint)
+            self._written = time.monotonic()
 
     def _note(self, epoch: int, loss: float, module: TrainingModule) -> None:
         """Validate; write weights, log and pictures."""
         job, history = self._job, self._history
         with _evaluating(module):
             row: Row = {"phase": job.number, "epoch": epoch, "train_loss": loss, **module.validate()}
-            wanted = job.samples_every and (epoch % job.samples_every == 0 or epoch == job.epochs)
-            picture = module.picture() if wanted else None
+            picture = module.picture() if job.wants_picture(epoch) else None
         history.rows.append(row)
         if history.best is None or row.get("score", epoch) > history.best.get("score", history.best["epoch"]):
             history.best = row
-            save_weights(job.folder / "best.safetensors", module.network)
-        save_weights(job.folder / "last.safetensors", module.network)
+            save_weights(job.folder / "best.safetensors", module.kept)
+        save_weights(job.folder / "last.safetensors", module.kept)
         write_atomic(job.folder / "log.csv", rows_to_csv(history.rows))
         if picture is not None:
             write_atomic(
@@ -246,7 +287,7 @@ class _Record(lightning.Callback):
         """Keep the weights of a training that was interrupted before it could keep any."""
         last = self._job.folder / "last.safetensors"
         if isinstance(exception, KeyboardInterrupt) and trainer.is_global_zero and not last.is_file():
-            save_weights(last, pl_module.network)
+            save_weights(last, pl_module.kept)
 
 
 @contextmanager

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-import torch
-
-from smearprep.counting import METHODS, Tally, how_many
-from smearprep.errors import RecipeError
 from smearprep.findings import Finding, Summary
 from smearprep.images import write_atomic
 from smearprep.jsonfiles import write_json
-from smearprep.labelled import LabelledSet, digest_of, load_labelled, open_labelled
 from smearprep.models.hardware import Hardware
-from smearprep.models.published import COUNTS, OUTPUTS
-from smearprep.models.runs import Run, load_network, read_run
-from smearprep.models.semantic.scoring import Scores, predictions
+from smearprep.models.measured import Measured, Row
+from smearprep.models.recipes import SemanticRecipe
+from smearprep.models.runs import Run, read_run
 
 Progress = Callable[[int, int], None]
-Row = dict[str, Any]
 
 
 def evaluate(
@@ -43,8 +36,8 @@ def evaluate(
         progress: Told of images done, of all.
 
     Returns:
-        The summary, with a table of the outputs (loss, mean IoU, IoU, Dice, Tversky, accuracy) and one of
-        counts (accuracy as the counting paper defines it, mean absolute error, its standard deviation).
+        The summary, with the tables of `smearprep.models.semantic.evaluating` or of
+        `smearprep.models.instances.evaluating`.
 
     Raises:
         LayoutError: No run, or no prepared set.
@@ -52,93 +45,57 @@ def evaluate(
         RecipeError: The set lacks category, subset or outlines.
         OutputError: The evaluation cannot be written.
     """
-    hardware = hardware or Hardware()
     run = read_run(run_folder)
-    network = load_network(run, weights).to(hardware.kind, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    opened = open_labelled(folder, run.category)
-    subset = _subset(opened, subset)
-    findings = list(opened.findings)
-    images = load_labelled(opened, subset, equalised=run.recipe.equalise, findings=findings)
-    scores = Scores(run.network, run.recipe)
-    counted: dict[str, list[tuple[int, int]]] = {method: [] for method in METHODS}
-    parameters = run.counting
-    for n, (image, said) in enumerate(predictions(network, run.network, images, hardware), 1):
-        scores.add(said, image.target)
-        planes = (said * 255).round().astype("uint8")  # (heads, H, W)
-        edge = planes[1] if len(planes) > 1 else None
-        for method in METHODS:
-            counted[method].append((how_many(method, planes[0], edge, parameters), len(image.cells)))
-        if progress:
-            progress(n, len(images))
-    outputs = _output_rows(run, scores)
-    counts = _count_rows(run, counted)
+    subset, found = _measure(run, folder, subset, weights, hardware or Hardware(), progress)
+    findings = list(found.findings)
     if subset == "train":
         findings.append(
             Finding("note", "these are the images that were learned: figures say little of others")
         )
+    counts = {"images": found.images, "cells": sum(found.by_category.values())}
     record = {
-        "run": run.record["data"], "set": digest_of(images), "subset": subset, "weights": weights,
-        "images": len(images), "cells": sum(len(image.cells) for image in images),
-        "outputs": outputs, "counts": counts,
+        "run": run.data, "set": found.data, "subset": subset, "weights": weights, **counts, **found.tables,
     }  # fmt: skip
-    write_json(run_folder / "evaluation" / f"{subset}.json", record, pretty=True)
-    write_atomic(run_folder / "evaluation" / f"{subset}.md", _markdown(run, subset, outputs, counts).encode())
+    out = run_folder / "evaluation"
+    write_json(out / f"{subset}.json", record, pretty=True)
+    write_atomic(out / f"{subset}.md", _markdown(run, subset, found).encode())
+    for name, picture in found.pictures:
+        write_atomic(out / name, picture)
     return Summary(
         command="evaluate",
-        output=str(run_folder / "evaluation" / f"{subset}.md"),
-        counts={"images": len(images), "cells": record["cells"]},
-        by_category={run.category: record["cells"]},
+        output=str(out / f"{subset}.md"),
+        counts=counts,
+        by_category=dict(found.by_category),
         findings=tuple(findings),
-        tables={f"outputs on {subset}": tuple(outputs), f"counts on {subset}": tuple(counts)},
+        tables={f"{title} on {subset}": tuple(rows) for title, rows in found.tables.items()},
     )
 
 
-def _subset(opened: LabelledSet, subset: str | None) -> str:
-    there = ", ".join(opened.samples)
-    if subset is None:
-        found = next((name for name in ("test", "val", "all") if name in opened.samples), None)
-        if found is None:
-            raise RecipeError(f"{opened.folder}: has neither test nor validation images; name one of {there}")
-        return found
-    if subset not in opened.samples:
-        raise RecipeError(f"{opened.folder}: has no images in subset {subset!r}; it has {there}")
-    return subset
+def _measure(
+    run: Run,
+    folder: Path,
+    subset: str | None,
+    weights: str,
+    hardware: Hardware,
+    progress: Progress | None,
+) -> tuple[str, Measured]:
+    if isinstance(run.recipe, SemanticRecipe):
+        from smearprep.models.semantic.evaluating import measure
+    else:
+        from smearprep.models.instances.evaluating import measure
+
+    return measure(run, folder, subset, weights, hardware, progress)
 
 
-def _output_rows(run: Run, scores: Scores) -> list[Row]:
-    """A row an output: our figures, and the papers' where they gave one."""
-    rows: list[Row] = []
-    for head, found in scores.as_dict().items():
-        paper = OUTPUTS.get((run.network.name, run.category, head), {})
-        rows.append({"output": head, **found, **{f"paper {name}": value for name, value in paper.items()}})
-    return rows
-
-
-def _count_rows(run: Run, counted: Mapping[str, Sequence[tuple[int, int]]]) -> list[Row]:
-    rows: list[Row] = []
-    for method, pairs in counted.items():
-        tally = Tally.of(pairs)
-        rows.append(
-            {
-                "method": method,
-                "accuracy %": 100 * tally.accuracy,
-                "error": tally.error,
-                "error sd": tally.error_sd,
-                "counted": tally.counted,
-                "true": tally.true,
-                "paper accuracy %": COUNTS.get((run.network.name, run.category, method)),
-            }
-        )
-    return rows
-
-
-def _markdown(run: Run, subset: str, outputs: Sequence[Row], counts: Sequence[Row]) -> str:
+def _markdown(run: Run, subset: str, found: Measured) -> str:
     """The tables as Markdown."""
-    title = f"# {run.network.title}: {run.category}, {subset} images"
-    return "\n\n".join([title, _table(outputs), _table(counts)]) + "\n"
+    title = f"# {run.network.title}: {', '.join(run.categories)}, {subset} images"
+    tables = [f"## {name.capitalize()}\n\n{markdown_table(rows)}" for name, rows in found.tables.items()]
+    return "\n\n".join([title, *tables]) + "\n"
 
 
-def _table(rows: Sequence[Row]) -> str:
+def markdown_table(rows: Sequence[Row]) -> str:
+    """Rows as a Markdown table; columns in order of appearance."""
     keys = list(dict.fromkeys(key for row in rows for key in row))
     lines = ["| " + " | ".join(key.replace("_", " ") for key in keys) + " |", "|" + "---|" * len(keys)]
     lines += ["| " + " | ".join(_shown(row.get(key)) for key in keys) + " |" for row in rows]

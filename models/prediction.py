@@ -3,67 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
-from typing import Any
 
 import numpy as np
-import torch
 
-from smearprep import datasets
-from smearprep.augmentation import equalise
 from smearprep.count_job import Countable, count
-from smearprep.counting import Border, Method, Parameters, Plane, instances, labels_to_cells
-from smearprep.datasets.files import is_image, relative, walk
-from smearprep.errors import DataError, LayoutError, RecipeError
+from smearprep.counting import Border, Method, Parameters
+from smearprep.errors import LayoutError, RecipeError
 from smearprep.findings import Finding, Summary
-from smearprep.images import RGB, read
 from smearprep.models.hardware import Hardware
-from smearprep.models.runs import Run, load_network, read_run, run_digest
-from smearprep.models.semantic.whole_image import predict_image
+from smearprep.models.looks import Predictor
+from smearprep.models.recipes import SemanticRecipe
+from smearprep.models.runs import Run, read_run, run_digest
+from smearprep.models.wanted import find_images, read_images
 from smearprep.output_folder import keep_apart
 from smearprep.planning import file_stems
 from smearprep.predictions import PredictionWriter
-from smearprep.records import Cell
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """An image to predict on.
-
-    Args:
-        path: Its file.
-        source: What outputs call it.
-        oriented: It is shown as its EXIF orientation says.
-        truth: The cells of the run's category that are known to be in it, or None.
-    """
-
-    path: Path
-    source: str
-    oriented: bool = True
-    truth: tuple[Cell, ...] | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Said:
-    """What a run says of an image.
-
-    Args:
-        wanted: The image.
-        name: Of its files, without suffix.
-        image: (H, W, 3) uint8 RGB, as it was read.
-        mask: (H, W) uint8, probability times 255.
-        edge: The same, or None.
-    """
-
-    wanted: Wanted
-    name: str
-    image: RGB
-    mask: Plane
-    edge: Plane | None
 
 
 def predict(
@@ -72,6 +31,9 @@ def predict(
     out: Path,
     *,
     weights: str = "best",
+    tile: int | None = None,
+    overlap: int | None = None,
+    score: float | None = None,
     hardware: Hardware | None = None,
     strict: bool = False,
     progress: Progress | None = None,
@@ -83,6 +45,10 @@ def predict(
         images: Images, folders of images, or prepared sets.
         out: The folder to write; an earlier prediction folder is replaced.
         weights: "best" or "last".
+        tile: Of networks that tell single cells: look at windows of so many px, as the set was cut, and put
+            their cells together. None: at each image as a whole, resized as in training.
+        overlap: Of two windows, px; more than the largest cell. None: half of them.
+        score: Of networks that tell single cells: the least that a cell needs. None: 0.5.
         hardware: On what; None: what is there.
         strict: Stop at an image that cannot be read, instead of leaving it out.
         progress: Told of images done, of all.
@@ -93,34 +59,38 @@ def predict(
     Raises:
         LayoutError: No run, or no image.
         DataError: run.json or weights are damaged; with `strict`, an image.
+        RecipeError: Windows or a score for a network that has none.
         OutputError: The folder holds something else, or cannot be written.
     """
     run = read_run(run_folder)
     keep_apart([path for path in images if path.is_dir()], out)
-    wanted = find_images(images, run.category)
+    wanted = find_images(images, run.categories)
+    names = file_stems(image.source for image in wanted)
+    predictor = predictor_of(run, weights, hardware or Hardware(), tile, overlap, score)
     findings: list[Finding] = []
-    parameters = run.counting
-    made_by = f"smearprep {run.network.name}"
-    cells_in_all = done = 0
-    has_edge = "edge" in run.network.heads
-    digest = run_digest(run.recipe, run.data)
+    found = dict.fromkeys(run.categories, 0)
+    done = 0
     with PredictionWriter(
-        out, run.category, run.network.name, digest, has_edge=has_edge, threshold=parameters.threshold
-    ) as writer:
-        for said in _says(run, wanted, weights, hardware, None if strict else findings, progress):
-            labels = instances(said.mask, said.edge, parameters)
-            cells = labels_to_cells(labels, said.mask, run.category, made_by)
-            name, source = said.name, said.wanted.source
-            writer.add(name, said.image, said.mask, said.edge, cells, source=source, truth=said.wanted.truth)
-            cells_in_all += len(cells)
+        out, run.categories, run.network.name, run_digest(run.recipe, run.data),
+        has_edge=predictor.has_edge, is_single=predictor.is_single, threshold=run.counting.threshold,
+    ) as writer:  # fmt: skip
+        for image, pixels in read_images(wanted, None if strict else findings, progress):
+            look = predictor.look(pixels)
+            cells, planes = look.cells(), look.planes
+            writer.add(
+                names[image.source], pixels, planes["mask"], planes.get("edge"), cells,
+                source=image.source, truth=image.truth,
+            )  # fmt: skip
+            for cell in cells:
+                found[cell.label] += 1
             done += 1
         if not done:
             raise LayoutError(f"none of the {len(wanted)} images could be read. First: {findings[0].what}")
     return Summary(
         command="predict",
         output=str(out),
-        counts={"images": done, "cells": cells_in_all},
-        by_category={run.category: cells_in_all},
+        counts={"images": done, "cells": sum(found.values())},
+        by_category=found,
         findings=tuple(findings),
         next_step=f"smearprep count {quote(str(out))} -o counts",
     )
@@ -132,6 +102,9 @@ def count_images(
     out: Path,
     *,
     weights: str = "best",
+    tile: int | None = None,
+    overlap: int | None = None,
+    score: float | None = None,
     hardware: Hardware | None = None,
     methods: Sequence[Method] | None = None,
     parameters: Parameters | Path | None = None,
@@ -146,11 +119,14 @@ def count_images(
         images: Images, folders of images, or prepared sets.
         out: The folder to write; an earlier count in it is replaced.
         weights: "best" or "last".
+        tile: As in `predict`, as the next two.
+        overlap: Of two windows.
+        score: That a cell needs.
         hardware: On what; None: what is there.
-        methods: How; None: all.
+        methods: How; None: all. Single cells are counted as they are.
         parameters: The figures, or a file of them; None: those of the run.
         border: Which cells at the border of an image count.
-        category: Must be what the run has learned; None: that.
+        category: Must be what the run has learned; None: its only one.
         progress: Told of images done, of all.
 
     Returns:
@@ -160,92 +136,77 @@ def count_images(
         LayoutError, DataError, RecipeError, OutputError: As `predict` and `count_job.count`.
     """
     run = read_run(run_folder)
-    if category not in (None, run.category):
-        raise RecipeError(f"{run_folder}: has learned {run.category}, not {category}")
+    counted = _category(run, category)
     keep_apart([path for path in images if path.is_dir()], out)
-    wanted = find_images(images, run.category)
+    wanted = find_images(images, [counted])
+    names = file_stems(image.source for image in wanted)
+    predictor = predictor_of(run, weights, hardware or Hardware(), tile, overlap, score)
     findings: list[Finding] = []
 
     def countable() -> Iterator[Countable]:
-        for said in _says(run, wanted, weights, hardware, findings, progress):
-            truth = said.wanted.truth
-            boxes = None if truth is None else np.array([c.bounds for c in truth], np.float64).reshape(-1, 4)
-            yield Countable(said.name, said.wanted.path, said.mask, said.edge, boxes, said.wanted.oriented)
+        for image, pixels in read_images(wanted, findings, progress):
+            look = predictor.look(pixels)
+            cells = None
+            if predictor.is_single:
+                cells = tuple(cell for cell in look.cells() if cell.label == counted)
+            known = image.truth
+            truth = None if known is None else np.array([c.bounds for c in known], np.float64).reshape(-1, 4)
+            planes = look.planes
+            yield Countable(
+                names[image.source], image.path, planes["mask"], planes.get("edge"), truth, image.oriented,
+                cells,
+            )  # fmt: skip
 
-    how: dict[str, Any] = {} if methods is None else {"methods": methods}
     summary = count(
         countable(),
         out,
+        methods=methods,
         parameters=parameters or run.counting,
         border=border,
-        category=run.category,
-        **how,
+        category=counted,
     )
     return replace(summary, findings=(*summary.findings, *findings))
 
 
-def find_images(paths: Sequence[Path], category: str) -> list[Wanted]:
-    """The images that are meant by paths, each once.
-
-    Args:
-        paths: Images, folders of images, or prepared sets.
-        category: Of prepared sets, the cells of this category are taken along as truth.
+def _category(run: Run, category: str | None) -> str:
+    """What is counted.
 
     Raises:
-        LayoutError: A path that is not there, or holds no image.
+        RecipeError: The run has not learned it, or several and none is named.
     """
-    found: dict[Path, Wanted] = {}
-    for path in paths:
-        own = list(_in_folder(path, category)) if path.is_dir() else [Wanted(path, path.name)]
-        if not path.exists():
-            raise LayoutError(f"{path}: is not there")
-        if not own:
-            raise LayoutError(f"{path}: holds no image")
-        for wanted in own:
-            found.setdefault(wanted.path.absolute(), wanted)
-    if not found:
-        raise LayoutError("name at least one image")
-    return list(found.values())
+    names = ", ".join(run.categories)
+    if category is None and len(run.categories) > 1:
+        raise RecipeError(
+            f"{run.folder}: one category at a time is counted; name it with --category: {names}"
+        )
+    if category not in (None, *run.categories):
+        raise RecipeError(f"{run.folder}: has learned {names}, not {category}")
+    return category or run.category
 
 
-def _in_folder(folder: Path, category: str) -> Iterator[Wanted]:
-    if datasets.get("prepared").recognise(folder) is None:
-        for path in walk(folder):
-            if is_image(path):
-                yield Wanted(path, relative(path, folder))
-        return
-    for sample in datasets.load(folder, name="prepared").samples:
-        cells = tuple(cell for cell in sample.cells if cell.label == category)
-        known = category in sample.annotated
-        yield Wanted(sample.path, relative(sample.path, folder), sample.oriented, cells if known else None)
-
-
-def _says(
+def predictor_of(
     run: Run,
-    wanted: Sequence[Wanted],
     weights: str,
-    hardware: Hardware | None,
-    findings: list[Finding] | None,
-    progress: Progress | None,
-) -> Iterator[Said]:
-    """What the run says of each image; one that cannot be read is named and left out, or is an error."""
-    hardware = hardware or Hardware()
-    network = load_network(run, weights).to(hardware.kind, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    names = file_stems(image.source for image in wanted)
-    for n, image in enumerate(wanted, 1):
-        try:
-            pixels = read(image.path, image.oriented)
-        except DataError as error:
-            if findings is None:
-                raise
-            findings.append(Finding("unreadable", f"{error.what}; left out", image.source))
-        else:
-            shown = equalise(pixels) if run.recipe.equalise else pixels
-            planes = predict_image(
-                network, run.network, shown, device=torch.device(hardware.kind), precision=hardware.autocast,
-                as_uint8=True,
-            )  # fmt: skip
-            by_head = dict(zip(run.network.heads, planes, strict=True))
-            yield Said(image, names[image.source], pixels, by_head["mask"], by_head.get("edge"))
-        if progress:
-            progress(n, len(wanted))
+    hardware: Hardware,
+    tile: int | None = None,
+    overlap: int | None = None,
+    score: float | None = None,
+) -> Predictor:
+    """The network of a run, ready to look at images. For the arguments see `predict`.
+
+    Raises:
+        RecipeError: Windows that cannot be; windows or a score for a network that has none.
+        DataError: The weights are damaged, or of another network.
+    """
+    if isinstance(run.recipe, SemanticRecipe):
+        if (tile, overlap, score) != (None, None, None):
+            raise RecipeError(
+                f"{run.folder}: network {run.network.name} reads images of any size as they are, and its "
+                "cells are regions of its mask; leave --tile, --overlap and --score out"
+            )
+        from smearprep.models.semantic.predicting import SemanticPredictor
+
+        return SemanticPredictor(run, weights, hardware)
+    from smearprep.models.instances.predicting import instance_predictor
+
+    return instance_predictor(run, weights, hardware, tile, overlap, score)

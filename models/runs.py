@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -23,7 +23,7 @@ from smearprep.errors import DataError, LayoutError, OutputError, RecipeError
 from smearprep.images import read_bytes, write_atomic
 from smearprep.jsonfiles import dump_json, read_json, write_json
 from smearprep.models import zoo
-from smearprep.models.recipes import TrainingRecipe, training_from
+from smearprep.models.recipes import InstanceRecipe, SemanticRecipe, TrainingRecipe, training_from
 from smearprep.set_files import package_version
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Run:
     Args:
         folder: Where it lies.
         recipe: What was trained.
-        category: What its outputs show.
+        categories: What its outputs show.
         data: Digest of the training data.
         status: "running" (or killed), "interrupted" or "finished".
         record: All of run.json.
@@ -50,15 +50,21 @@ class Run:
 
     folder: Path
     recipe: TrainingRecipe
-    category: str
+    categories: tuple[str, ...]
     data: str
     status: str
     record: Mapping[str, Any]
 
     @property
+    def category(self) -> str:
+        """The only category, or the first."""
+        return self.categories[0]
+
+    @property
     def counting(self) -> Parameters:
         """The figures by which its cells are counted: the recipe's, else the category's, else the usual."""
-        return self.recipe.counting or DEFAULTS.get(self.category, Parameters())
+        own = self.recipe.counting if isinstance(self.recipe, SemanticRecipe) else None
+        return own or DEFAULTS.get(self.category, Parameters())
 
     @property
     def network(self) -> zoo.NetworkInfo:
@@ -86,9 +92,8 @@ def read_run(folder: Path) -> Run:
     record = read_json(path)
     try:
         recipe = training_from(record["recipe"], RUN_FILE)
-        return Run(
-            folder, recipe, str(record["category"]), str(record["data"]), str(record["status"]), record
-        )
+        categories = tuple(str(name) for name in record["categories"])
+        return Run(folder, recipe, categories, str(record["data"]), str(record["status"]), record)
     except (KeyError, TypeError) as error:
         raise DataError(path, f"is not as `smearprep train` writes it (entry {error}); train again") from None
     except RecipeError as error:
@@ -141,7 +146,12 @@ def _clear(folder: Path) -> None:
 
 
 def write_run(
-    folder: Path, recipe: TrainingRecipe, category: str, data: str, status: str, results: Mapping[str, Any]
+    folder: Path,
+    recipe: TrainingRecipe,
+    categories: Sequence[str],
+    data: str,
+    status: str,
+    results: Mapping[str, Any],
 ) -> None:
     """Write run.json; `results` are counts and metrics."""
     write_json(
@@ -153,7 +163,7 @@ def write_run(
                 **{name: package_version(name) for name in _LIBRARIES},
             },
             "recipe": recipe.as_dict(),
-            "category": category,
+            "categories": list(categories),
             "data": data,
             "status": status,
             **results,
@@ -177,8 +187,23 @@ def save_weights(path: Path, network: nn.Module) -> None:
     write_atomic(path, save(tensors))
 
 
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file; nothing is unpickled.
+
+    Raises:
+        DataError: Not there, no safetensors file, or damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        return dict(load(read_bytes(path)))
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise DataError(path, f"is no safetensors file, or is damaged ({error})") from None
+
+
 def load_weights(path: Path, network: nn.Module, name: str) -> None:
-    """Read weights into a network; nothing is unpickled.
+    """Read weights into a network.
 
     Args:
         path: A safetensors file.
@@ -188,13 +213,7 @@ def load_weights(path: Path, network: nn.Module, name: str) -> None:
     Raises:
         DataError: Not there, no safetensors file, damaged, or of another network.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    try:
-        tensors = load(read_bytes(path))
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise DataError(path, f"is no safetensors file, or is damaged ({error}); train again") from None
+    tensors = read_tensors(path)
     check_fit(tensors, network, path, name)
     network.load_state_dict(tensors)
 
@@ -233,9 +252,40 @@ def load_network(run: Run, weights: str = "best") -> nn.Module:
     path = run.folder / f"{weights}.safetensors"
     if not path.is_file() and weights == "best":
         path = run.folder / "last.safetensors"  # of a run without validation
-    network = run.network.build()
+    network = build_network(run.recipe, run.categories)
     load_weights(path, network, run.network.name)
     return network.eval()
+
+
+def build_network(recipe: TrainingRecipe, categories: Sequence[str]) -> nn.Module:
+    """The network of a recipe, on the device and from the random numbers that are torch's own."""
+    if isinstance(recipe, InstanceRecipe):
+        from smearprep.models.yolact.network import build
+
+        return build(recipe.built, len(categories))
+    return zoo.semantic(recipe.network).build()
+
+
+def semantic_recipe(run: Run) -> SemanticRecipe:
+    """The recipe of a run whose network has a mask of all cells.
+
+    Raises:
+        RecipeError: It outlines single cells.
+    """
+    if not isinstance(run.recipe, SemanticRecipe):
+        raise RecipeError(f"{run.folder}: its network {run.network.name} has no mask of all cells")
+    return run.recipe
+
+
+def instance_recipe(run: Run) -> InstanceRecipe:
+    """The recipe of a run whose network tells single cells.
+
+    Raises:
+        RecipeError: It says of px whether a cell is there.
+    """
+    if not isinstance(run.recipe, InstanceRecipe):
+        raise RecipeError(f"{run.folder}: its network {run.network.name} tells no single cells")
+    return run.recipe
 
 
 def is_first_process() -> bool:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from smearprep.models.hexcone import LEAST, write_colours
+
 _A = -0.75  # of the cubic kernel, as in OpenCV and torch (Keys 1981 has -0.5)
-_LEAST = 1e-6  # stands for a chroma of 0, of 255: a grey px has no hue to divide for
 
 
 # ---------------------------------------------------------------- resampling
@@ -66,35 +67,6 @@ def _area(source: Tensor, result: Tensor, across: int) -> Tensor:
 
 
 # ---------------------------------------------------------------- colour
-#
-# The HSV hexcone (Smith 1978) without branches. A colour is its value v (the largest channel), its chroma c
-# (largest less smallest) and a signed number s: s / c is 3 less the hue in sixths, -3..3. With
-# u = (g + b - r - smallest) / c the hue in sixths is 1 + u where g >= b, and 5 - u elsewhere, so that s is
-# 2 c - u c there, and its negative elsewhere: for 8 bits all three are whole numbers. Back from a hue h in
-# turns, 0..1:
-#
-#     r = v - 2 c + 6 c clamp(|h - 1/2|, 1/6, 1/3)
-#     g = v +   c - 6 c clamp(|h - 1/3|, 1/6, 1/3)      (b: 2/3)
-
-
-def to_hexcone(r: Tensor, g: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Value, chroma and signed number of colours, of the type of the channels (whole numbers or floats).
-
-    On the seam of the hues, pure red, a difference in the last bit of g - b is a full turn, which a factor of
-    the hue makes visible: there, and only there, other ways of computing it may give another colour.
-    """
-    top, low = torch.maximum(torch.maximum(r, g), b), torch.minimum(torch.minimum(r, g), b)
-    chroma = top - low
-    signed = 2 * chroma + r - g - b + low
-    return top, chroma, torch.where(g < b, -signed, signed)
-
-
-def from_hexcone(top: Tensor, chroma: Tensor, signed: Tensor) -> Tensor:
-    """(3, n, H, W): the colours of values, chromas and signed numbers, (n, H, W) float32 each."""
-    out = torch.empty((len(top), 3, *top.shape[1:]), device=top.device)
-    least = chroma.clamp_min(_LEAST)
-    _write(top.clone(), least, (signed / least).mul_(-1 / 6).add_(1 / 2).frac_(), out)
-    return out.transpose(0, 1)
 
 
 def recolour(top: Tensor, chroma: Tensor, signed: Tensor, factors: Tensor, out: Tensor) -> None:
@@ -111,7 +83,7 @@ def recolour(top: Tensor, chroma: Tensor, signed: Tensor, factors: Tensor, out: 
         out: (n, 3, H, W) float32, any memory format: is written.
     """
     luminosity, hue, saturation, value = factors
-    chroma.clamp_min_(_LEAST)
+    chroma.clamp_min_(LEAST)
     turn = signed.div_(chroma).mul_(hue / -6).add_(hue / 2).frac_()
     # From here on 1 is 127.5, so that value - 1 lies in [-1, 1].
     gain = torch.div(value.clamp_max(1) * 2, top)  # infinite where it is black; never NaN
@@ -119,15 +91,4 @@ def recolour(top: Tensor, chroma: Tensor, signed: Tensor, factors: Tensor, out: 
     top.mul_(gain)
     chroma.mul_(gain).mul_(saturation)
     torch.minimum(chroma, top, out=chroma)
-    _write(top.sub_(1), chroma, turn, out)
-
-
-def _write(top: Tensor, chroma: Tensor, turn: Tensor, out: Tensor) -> None:
-    """Write colours to (n, 3, H, W); `top` is used up."""
-    base = torch.sub(top, chroma, alpha=2)
-    ramp = torch.sub(turn, 1 / 2).abs_().clamp_(1 / 6, 1 / 3)
-    torch.addcmul(base, chroma, ramp, value=6, out=out[:, 0])
-    base = top.add_(chroma)
-    for channel, peak in ((1, 1 / 3), (2, 2 / 3)):
-        torch.sub(turn, peak, out=ramp).abs_().clamp_(1 / 6, 1 / 3)
-        torch.addcmul(base, chroma, ramp, value=-6, out=out[:, channel])
+    write_colours(top.sub_(1), chroma, turn, out)

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from smearprep.augmentation import Draws, border
 from smearprep.errors import GeometryError
-from smearprep.models.semantic.chip_tensors import from_hexcone, recolour, resampled, to_hexcone
+from smearprep.models.hexcone import from_hexcone, to_hexcone
+from smearprep.models.semantic.chip_tensors import recolour, resampled
 
 _CPU_BLOCK, _BLOCK = 9 * 2**14, 2**26
 """Px that are worked on at a time: as many as stay in a CPU's cache (4 chips of 188 px), and elsewhere in

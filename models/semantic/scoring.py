@@ -14,10 +14,10 @@ from torch import nn
 from smearprep.labelled import LabelledImage
 from smearprep.metrics import Agreement, compare
 from smearprep.models.hardware import Hardware
-from smearprep.models.recipes import TrainingRecipe
+from smearprep.models.recipes import SemanticRecipe
 from smearprep.models.semantic import losses
 from smearprep.models.semantic.whole_image import predict_image
-from smearprep.models.zoo import NetworkInfo
+from smearprep.models.zoo import SemanticNetwork
 from smearprep.targets import EDGE, EDGE_UNKNOWN, MASK, Target
 
 BITS = {"mask": (MASK, 0), "edge": (EDGE, EDGE_UNKNOWN)}
@@ -28,7 +28,7 @@ Probabilities = NDArray[np.float32]
 
 
 def predictions(
-    network: nn.Module, info: NetworkInfo, images: Iterable[LabelledImage], hardware: Hardware
+    network: nn.Module, info: SemanticNetwork, images: Iterable[LabelledImage], hardware: Hardware
 ) -> Iterator[tuple[LabelledImage, Probabilities]]:
     """Each image with what the network says of it."""
     device = torch.device(hardware.kind)
@@ -42,12 +42,10 @@ class Scores:
     """The agreement of each output with the truth, summed over images.
 
     Args:
-        info: The network.
-        recipe: Names the losses that are told beside the metrics.
+        recipe: Names the network, and the losses that are told beside the metrics.
     """
 
-    info: NetworkInfo
-    recipe: TrainingRecipe
+    recipe: SemanticRecipe
 
     def __post_init__(self) -> None:
         self._agreement: dict[str, Agreement] = defaultdict(Agreement)
@@ -55,12 +53,13 @@ class Scores:
 
     def add(self, probabilities: Probabilities, target: Target) -> None:
         """Compare an image; an edge that is nowhere known is passed over."""
-        for n, head in enumerate(self.info.heads):
+        info = self.recipe.info
+        for n, head in enumerate(info.heads):
             bit, unknown = BITS[head]
             truth, known = (target & bit) != 0, (target & unknown) == 0
             if head == "edge" and not truth.any() and not known.all():
                 continue
-            self._agreement[head] += compare(probabilities[n], truth, known, chip=self.info.output_size)
+            self._agreement[head] += compare(probabilities[n], truth, known, chip=info.output_size)
             self._losses[head].append(_loss(self.recipe.loss_of(head), probabilities[n], truth, known))
 
     def as_dict(self) -> dict[str, dict[str, float]]:
@@ -78,14 +77,10 @@ def _loss(name: str, probability: Probabilities, truth: NDArray[np.bool_], known
 
 
 def score_images(
-    network: nn.Module,
-    info: NetworkInfo,
-    images: Sequence[LabelledImage],
-    hardware: Hardware,
-    recipe: TrainingRecipe,
+    network: nn.Module, recipe: SemanticRecipe, images: Sequence[LabelledImage], hardware: Hardware
 ) -> dict[str, dict[str, float]]:
     """The scores of a network on images, by output."""
-    scores = Scores(info, recipe)
-    for image, said in predictions(network, info, images, hardware):
+    scores = Scores(recipe)
+    for image, said in predictions(network, recipe.info, images, hardware):
         scores.add(said, image.target)
     return scores.as_dict()

@@ -15,14 +15,14 @@ from smearprep.images import RGB
 from smearprep.labelled import LabelledImage
 from smearprep.models.hardware import Hardware
 from smearprep.models.semantic.whole_image import predict_image
-from smearprep.models.zoo import NetworkInfo
+from smearprep.models.zoo import SemanticNetwork
 
 _SIDE = 400  # px of a crop
 _TRUTH, _SAID, _EDGE = (0, 158, 115), (213, 94, 0), (240, 228, 66)  # of Okabe and Ito
 
 
 def sample_sheet(
-    network: nn.Module, info: NetworkInfo, images: Sequence[LabelledImage], hardware: Hardware
+    network: nn.Module, info: SemanticNetwork, images: Sequence[LabelledImage], hardware: Hardware
 ) -> RGB | None:
     """Crops of images, as they are and with truth and prediction drawn over them.
 

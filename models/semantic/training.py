@@ -15,12 +15,11 @@ from smearprep.images import RGB
 from smearprep.labelled import LabelledImage
 from smearprep.models.engine import Batches, TrainingModule
 from smearprep.models.hardware import Hardware
-from smearprep.models.recipes import Phase, TrainingRecipe
+from smearprep.models.recipes import Phase, SemanticRecipe, spread
 from smearprep.models.semantic import losses
 from smearprep.models.semantic.pool import ImagePool
 from smearprep.models.semantic.scoring import BITS, score_images
 from smearprep.models.semantic.showing import sample_sheet
-from smearprep.models.zoo import NetworkInfo
 
 
 class ChipBatches:
@@ -57,7 +56,6 @@ class SemanticTraining(TrainingModule):
 
     Args:
         network: (n, 3, h, w) in [-1, 1] -> logits (n, heads, h', w').
-        info: What network it is.
         recipe: The training.
         number: The phase's, from 1.
         train: Images to learn from.
@@ -68,15 +66,14 @@ class SemanticTraining(TrainingModule):
     def __init__(
         self,
         network: nn.Module,
-        info: NetworkInfo,
-        recipe: TrainingRecipe,
+        recipe: SemanticRecipe,
         number: int,
         train: Sequence[LabelledImage],
         val: Sequence[LabelledImage],
         hardware: Hardware,
     ) -> None:
-        super().__init__(network, hardware.compile)
-        self._info = info
+        super().__init__(network, hardware.compile, recipe.average)
+        self._info = info = recipe.info
         self._recipe = recipe
         self._phase: Phase = recipe.phases[number - 1]
         self._number = number
@@ -151,21 +148,15 @@ class SemanticTraining(TrainingModule):
 
     def validate(self) -> Mapping[str, float]:
         """The metrics of the learned heads on whole validation images; "score" is their mean Dice."""
-        chosen = self._chosen_val()
+        most = self._recipe.validation_images
+        chosen = [self._val_images[n] for n in spread(len(self._val_images), most)]
         if not chosen:
             return {}
-        scores = score_images(self.network, self._info, chosen, self._hardware, self._recipe)
+        scores = score_images(self.kept, self._recipe, chosen, self._hardware)
         found = {f"val_{head}_{name}": value for head in self._heads for name, value in scores[head].items()}
         return {**found, "score": float(np.mean([scores[head]["dice"] for head in self._heads]))}
-
-    def _chosen_val(self) -> Sequence[LabelledImage]:
-        """Validation images, spread over the subset."""
-        most = self._recipe.validation_images
-        if not most or len(self._val_images) <= most:
-            return self._val_images
-        return [self._val_images[n * len(self._val_images) // most] for n in range(most)]
 
     def picture(self) -> RGB | None:
         """Crops of validation images (training images without such) with truth and prediction."""
         images = self._val_images or self._train_images
-        return sample_sheet(self.network, self._info, images[:4], self._hardware)
+        return sample_sheet(self.kept, self._info, images[:4], self._hardware)

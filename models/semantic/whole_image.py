@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from smearprep.errors import GeometryError, RecipeError
 from smearprep.images import RGB, show
-from smearprep.models.zoo import NetworkInfo
+from smearprep.models.zoo import SemanticNetwork
 from smearprep.records import View
 from smearprep.windows import Window, grid
 
@@ -30,7 +30,7 @@ from smearprep.windows import Window, grid
 @overload
 def predict_image(
     network: nn.Module,
-    info: NetworkInfo,
+    info: SemanticNetwork,
     image: RGB,
     *,
     tile: int = ...,
@@ -42,7 +42,7 @@ def predict_image(
 @overload
 def predict_image(
     network: nn.Module,
-    info: NetworkInfo,
+    info: SemanticNetwork,
     image: RGB,
     *,
     tile: int = ...,
@@ -53,7 +53,7 @@ def predict_image(
 ) -> NDArray[np.uint8]: ...
 def predict_image(
     network: nn.Module,
-    info: NetworkInfo,
+    info: SemanticNetwork,
     image: RGB,
     *,
     tile: int = 500,
@@ -106,7 +106,7 @@ def predict_image(
     return out
 
 
-def tile_windows(image: tuple[int, int], info: NetworkInfo, tile: int) -> list[Window]:
+def tile_windows(image: tuple[int, int], info: SemanticNetwork, tile: int) -> list[Window]:
     """The windows that a network reads to write a whole image, row by row.
 
     All are of one size: of all sizes that need as few windows, the smallest. So an image smaller than a
@@ -121,7 +121,7 @@ def tile_windows(image: tuple[int, int], info: NetworkInfo, tile: int) -> list[W
     return grid(image, (width, height), (across, down), "pad", info.margin)
 
 
-def _tile(length: int, info: NetworkInfo, most: int) -> tuple[int, int]:
+def _tile(length: int, info: SemanticNetwork, most: int) -> tuple[int, int]:
     """How much is written at once along one axis, and how far it is to the next, in px."""
     extra = info.output_size % info.stride  # outputs are longer than a multiple of the stride by this much
     longest = max((most - extra) // info.stride, 1) * info.stride
@@ -130,7 +130,7 @@ def _tile(length: int, info: NetworkInfo, most: int) -> tuple[int, int]:
     return step + extra, step
 
 
-def _inner(logits: Tensor, window: Window, info: NetworkInfo) -> Tensor:
+def _inner(logits: Tensor, window: Window, info: SemanticNetwork) -> Tensor:
     """The tile (B, heads, h, w) within what a network says of its window."""
     width, height = window[2] - 2 * info.margin, window[3] - 2 * info.margin
     top, left = (logits.shape[-2] - height) // 2, (logits.shape[-1] - width) // 2

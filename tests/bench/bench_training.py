@@ -20,17 +20,17 @@ import torch
 from torch import Tensor, nn
 
 from smearprep.augmentation import Augmentation, draw
+from smearprep.models.building import seeded
 from smearprep.models.hardware import Hardware
 from smearprep.models.semantic import losses
 from smearprep.models.semantic.pool import ImagePool
-from smearprep.models.training import build
-from smearprep.models.zoo import get
+from smearprep.models.zoo import semantic
 from smearprep.targets import EDGE, MASK
 from tests.bench.bench_chips import Field, red_cells
 from tests.bench.measuring import store
 
 BATCH, TURN = 8, 5
-INFO = get("do-unet")
+INFO = semantic("do-unet")
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Variant:
 
     def prepare(self, device: torch.device) -> Callable[[], None]:
         """The step as a function, on a network of its own."""
-        network = build(INFO, 0).to(device, memory_format=self.memory)  # type: ignore[call-overload]
+        network = seeded(INFO.build, 0).to(device, memory_format=self.memory)  # type: ignore[call-overload]
         run: nn.Module = torch.compile(network) if self.compiled else network  # type: ignore[assignment]
         optimizer = torch.optim.Adam(network.parameters(), 1e-4, fused=device.type == "cuda" or None)
 

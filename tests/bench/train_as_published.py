@@ -37,7 +37,7 @@ def one(
     trained = train(published, folder, run, hardware=hardware)
     found = evaluate(run, folder, hardware=hardware)
     shutil.copyfile(run / "curves.png", RESULTS / f"curves_{name}.png")
-    seconds, speed = trained.counts.get("seconds", ""), trained.counts.get("chips_per_second", "")
+    seconds, speed = trained.counts.get("seconds", ""), trained.counts.get("images_per_second", "")
     rows: list[dict[str, object]] = []
     for table in found.tables.values():
         for row in table:

@@ -23,12 +23,12 @@ from smearprep.models.costs import count_macs, count_parameters
 from smearprep.models.unet import DOUNet
 from tests.models.making import noise, tiny
 
-NAMES = sorted(zoo.NETWORKS)
+NAMES = sorted(name for name, info in zoo.NETWORKS.items() if info.family == "semantic")
 
 
 def _on_meta(name: str) -> nn.Module:
     with torch.device("meta"):
-        return zoo.get(name).build()
+        return zoo.semantic(name).build()
 
 
 # ---------------------------------------------------------------- what they cost
@@ -45,7 +45,7 @@ def _on_meta(name: str) -> nn.Module:
 def test_the_u_nets_cost_what_was_published(name: str, parameters: int, macs: float) -> None:
     network = _on_meta(name)
     assert count_parameters(network) == parameters
-    size = zoo.get(name).input_size
+    size = zoo.semantic(name).input_size
     assert count_macs(network, (1, 3, size, size)) == pytest.approx(macs, rel=1e-3)
 
 
@@ -96,7 +96,7 @@ def test_counting_leaves_the_network_alone() -> None:
 @settings(deadline=None, max_examples=10)
 @given(name=st.sampled_from(NAMES), down=st.integers(0, 6), across=st.integers(0, 6))
 def test_larger_windows_say_more_by_as_much(name: str, down: int, across: int) -> None:
-    info = zoo.get(name)
+    info = zoo.semantic(name)
     h, w = info.input_size + down * info.stride, info.input_size + across * info.stride
     with torch.device("meta"):
         said = info.build()(torch.empty(2, 3, h, w))
@@ -117,18 +117,18 @@ def test_the_smallest_input_of_a_u_net_says_four_pixels(widths: tuple[int, ...])
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("more", [1, 2, 4, 7])
 def test_other_sizes_are_refused(name: str, more: int) -> None:
-    size = zoo.get(name).input_size
+    size = zoo.semantic(name).input_size
     with (
         torch.device("meta"),
         pytest.raises(GeometryError, match=f"{size}x{size + more} px; this network takes"),
     ):
-        zoo.get(name).build()(torch.empty(1, 3, size + more, size))
+        zoo.semantic(name).build()(torch.empty(1, 3, size + more, size))
 
 
 @pytest.mark.parametrize(("name", "size"), [("do-unet", 92), ("do-segnet", 64)])
 def test_the_heads_are_the_channels_in_order(name: str, size: int) -> None:
     network = tiny(name)
-    assert tuple(network.heads) == zoo.get(name).heads
+    assert tuple(network.heads) == zoo.semantic(name).heads
     for value, head in enumerate(network.heads.values()):
         nn.init.zeros_(head.weight)
         nn.init.constant_(head.bias, value + 1.0)
@@ -167,7 +167,7 @@ def test_channels_last_say_the_same(name: str, size: int) -> None:
 
 @pytest.mark.parametrize("name", ["do-unet", "do-unet-si"])
 def test_windows_a_stride_apart_agree(name: str) -> None:
-    network, stride = tiny(name).double(), zoo.get(name).stride
+    network, stride = tiny(name).double(), zoo.semantic(name).stride
     least = 12 * (stride - 1) + 8
     x = noise(1, 3, least + 3 * stride, least + 2 * stride)
     whole = network(x)
@@ -186,7 +186,7 @@ def test_a_pixel_of_segnet_depends_on_210_pixels_around(place: int) -> None:
     before = network(x)[..., place]
     assert torch.allclose(network(far)[..., place], before, atol=1e-10)
     assert not torch.allclose(network(near)[..., place], before, atol=1e-3)
-    assert all(zoo.get(name).margin >= 210 for name in ("segnet", "do-segnet"))
+    assert all(zoo.semantic(name).margin >= 210 for name in ("segnet", "do-segnet"))
 
 
 # ---------------------------------------------------------------- the list
@@ -195,7 +195,7 @@ def test_a_pixel_of_segnet_depends_on_210_pixels_around(place: int) -> None:
 @pytest.mark.parametrize(("name", "hint"), [("do_unet", "'do-unet'"), ("transformer", "there are: do-unet")])
 def test_an_unknown_network_is_refused_with_a_hint(name: str, hint: str) -> None:
     with pytest.raises(RecipeError, match=hint):
-        zoo.get(name)
+        zoo.semantic(name)
 
 
 def test_the_list_is_there_without_torch() -> None:

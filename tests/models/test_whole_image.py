@@ -19,7 +19,7 @@ from smearprep.models import zoo
 from smearprep.models.semantic.whole_image import predict_image, tile_windows
 from tests.models.making import enlivened, tiny
 
-NAMES = sorted(zoo.NETWORKS)
+NAMES = sorted(name for name, info in zoo.NETWORKS.items() if info.family == "semantic")
 KINDS = ("do-unet", "do-unet-si", "unet", "do-segnet")  # "segnet" is "do-segnet" with a head less
 
 
@@ -47,7 +47,7 @@ def _alike(name: str) -> tuple[nn.Module, float]:
     tile=st.integers(1, 600),
 )
 def test_tiles_cover_the_image_in_one_grid(name: str, size: tuple[int, int], tile: int) -> None:
-    info = zoo.get(name)
+    info = zoo.semantic(name)
     windows = tile_windows(size, info, tile)
     ((wide, high),) = {window[2:] for window in windows}
     assert (wide - info.input_size) % info.stride == 0 == (high - info.input_size) % info.stride
@@ -65,7 +65,7 @@ def test_tiles_cover_the_image_in_one_grid(name: str, size: tuple[int, int], til
 
 
 def test_the_smallest_tiles_that_need_as_few_windows() -> None:
-    info = zoo.get("do-unet")
+    info = zoo.semantic("do-unet")
     assert tile_windows((500, 500), info, 500) == [(-44, -44, 588, 588)]
     assert tile_windows((512, 100), info, 500) == [(-44, -44, 348, 188), (212, -44, 348, 188)]
     assert tile_windows((3, 4), info, 500) == [(-44, -44, 100, 100)]
@@ -77,7 +77,7 @@ def test_the_smallest_tiles_that_need_as_few_windows() -> None:
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("size", [(75, 120), (61, 37), (3, 1)])
 def test_the_size_of_tiles_does_not_matter(name: str, size: tuple[int, int]) -> None:
-    (network, close), info, image = _alike(name), zoo.get(name), _image(*size)
+    (network, close), info, image = _alike(name), zoo.semantic(name), _image(*size)
     whole = predict_image(network, info, image)
     assert whole.shape == (len(info.heads), *size) and whole.dtype == np.float32
     assert size == (3, 1) or np.ptp(whole, axis=(1, 2)).min() > 0.1  # it says something
@@ -89,7 +89,7 @@ def test_the_size_of_tiles_does_not_matter(name: str, size: tuple[int, int]) -> 
 @pytest.mark.parametrize("name", ["do-unet", "unet", "do-unet-si"])
 @pytest.mark.parametrize("start", [(0, 0), (24, 40), (96, 144)])
 def test_chips_as_in_the_paper_say_the_same(name: str, start: tuple[int, int]) -> None:
-    network, info, image = tiny(name), zoo.get(name), _image(210, 250)
+    network, info, image = tiny(name), zoo.semantic(name), _image(210, 250)
     top, left = (place - place % info.stride for place in start)
     black = np.pad(image, ((500, 500), (500, 500), (0, 0)))
     first = 500 - info.margin
@@ -103,7 +103,7 @@ def test_chips_as_in_the_paper_say_the_same(name: str, start: tuple[int, int]) -
 
 @pytest.mark.parametrize("name", KINDS)
 def test_beyond_the_image_all_is_black(name: str) -> None:
-    (network, close), info, image = _alike(name), zoo.get(name), _image(70, 90)
+    (network, close), info, image = _alike(name), zoo.semantic(name), _image(70, 90)
     border = info.stride
     padded = np.pad(image, ((border, 3), (border, 5), (0, 0)))
     inner = predict_image(network, info, padded, tile=80)[:, border:-3, border:-5]
@@ -114,7 +114,7 @@ def test_beyond_the_image_all_is_black(name: str) -> None:
 
 
 def test_the_real_do_unet_has_no_seams() -> None:
-    network, info, image = enlivened(zoo.get("do-unet").build()), zoo.get("do-unet"), _image(60, 110)
+    network, info, image = enlivened(zoo.semantic("do-unet").build()), zoo.semantic("do-unet"), _image(60, 110)
     whole = predict_image(network, info, image)
     assert np.abs(predict_image(network, info, image, tile=68) - whole).max() < 1e-5
     assert np.ptp(whole) > 0.2
@@ -125,18 +125,18 @@ def test_a_real_smear_has_no_seams(name: str, real_data: Path) -> None:
     path = sorted((real_data / "ALL_IDB1" / "im").glob("*.jpg"))[0]
     image = read(path)[:201, :233]
     network, close = _alike(name)
-    whole = predict_image(network, zoo.get(name), image)
-    assert np.abs(predict_image(network, zoo.get(name), image, tile=140) - whole).max() < close
+    whole = predict_image(network, zoo.semantic(name), image)
+    assert np.abs(predict_image(network, zoo.semantic(name), image, tile=140) - whole).max() < close
 
 
 def test_whole_numbers_are_255_times_the_probability() -> None:
-    network, info, image = tiny("do-unet"), zoo.get("do-unet"), _image(50, 70)
+    network, info, image = tiny("do-unet"), zoo.semantic("do-unet"), _image(50, 70)
     exact, whole = predict_image(network, info, image), predict_image(network, info, image, as_uint8=True)
     assert whole.dtype == np.uint8 and (whole == np.round(exact * 255)).all()
 
 
 def test_lower_precision_changes_little() -> None:
-    network, info, image = tiny("do-unet"), zoo.get("do-unet"), _image(50, 70)
+    network, info, image = tiny("do-unet"), zoo.semantic("do-unet"), _image(50, 70)
     low = predict_image(network, info, image, precision=torch.bfloat16)
     difference = np.abs(low - predict_image(network, info, image))
     assert low.dtype == np.float32 and 0 < difference.mean() < 0.02
@@ -146,7 +146,7 @@ def test_the_image_and_the_network_are_left_alone() -> None:
     network, image = tiny("unet"), _image(40, 40)
     image.flags.writeable = False
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    predict_image(network, zoo.get("unet"), image)
+    predict_image(network, zoo.semantic("unet"), image)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
@@ -155,10 +155,10 @@ def test_the_image_and_the_network_are_left_alone() -> None:
 )
 def test_other_images_are_refused(image: NDArray[np.uint8]) -> None:
     with pytest.raises(GeometryError, match="uint8 RGB"):
-        predict_image(tiny("unet"), zoo.get("unet"), image)
+        predict_image(tiny("unet"), zoo.semantic("unet"), image)
 
 
 @pytest.mark.parametrize(("tile", "batch"), [(0, 1), (500, 0)])
 def test_no_tile_or_no_batch_is_refused(tile: int, batch: int) -> None:
     with pytest.raises(RecipeError, match="at least 1"):
-        predict_image(tiny("unet"), zoo.get("unet"), _image(9, 9), tile=tile, batch=batch)
+        predict_image(tiny("unet"), zoo.semantic("unet"), _image(9, 9), tile=tile, batch=batch)

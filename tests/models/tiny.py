@@ -11,8 +11,8 @@ from torch import nn
 from smearprep.geometry import shape_to_counts
 from smearprep.models import zoo
 from smearprep.models.blocks import Heads
-from smearprep.models.recipes import Phase, TrainingRecipe
-from smearprep.models.zoo import NetworkInfo
+from smearprep.models.recipes import Phase, SemanticRecipe
+from smearprep.models.zoo import SemanticNetwork
 from smearprep.synthetic import write_image
 
 
@@ -30,7 +30,7 @@ class Tiny(nn.Module):
 
 
 def info(name, heads, normalised=True):
-    return NetworkInfo(name, name, lambda: Tiny(heads, normalised), heads, 36, 32, 1, 2)
+    return SemanticNetwork(name, name, 36, lambda: Tiny(heads, normalised), heads, 32, 1, 2)
 
 
 OWN = {
@@ -56,7 +56,7 @@ RECIPE = {
 
 
 def recipe(network="tiny", **entries):
-    return TrainingRecipe(**{"name": "t", "network": network, **RECIPE, **entries})
+    return SemanticRecipe(**{"name": "t", "network": network, **RECIPE, **entries})
 
 
 def with_phases(*phases, **entries):

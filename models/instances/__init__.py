@@ -1,0 +1,1 @@
+"""Networks that say where each single cell is: how they learn, find and are measured."""
