@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from smearprep.cli import (
+    assisting,
     augmenting,
     coco_files,
     converting,
@@ -26,7 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 GROUPS = (
-    looking, preparing, converting, coco_files, reporting, models, augmenting, learning, counting, demo,
+    looking, preparing, converting, coco_files, reporting, assisting, models, augmenting, learning, counting,
+    demo,
 )  # fmt: skip
 
 for group in GROUPS:

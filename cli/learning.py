@@ -195,8 +195,8 @@ def ablate(
         from smearprep.models.ablation import load_rows
 
         return call(
-            load_rows(recipes, epochs=epochs, batch=batch, size=size), folder, out, subset=subset, hardware=_hardware(device, precision, devices, compile_),
-            force=force, progress=progress,
+            load_rows(recipes, epochs=epochs, batch=batch, size=size), folder, out, subset=subset,
+            hardware=_hardware(device, precision, devices, compile_), force=force, progress=progress,
         )  # fmt: skip
 
     run(job, as_json)

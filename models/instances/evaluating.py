@@ -78,6 +78,8 @@ def _precision_rows(run: Run, images: Sequence[ComparedImage], kind: Any) -> lis
     """A row a data set and category, the paper's figures of all images in the first."""
     found = average_precision(images, categories=run.categories, kind=kind)
     rows = list(found.as_dicts())
+    if len({image.group for image in images}) == 1:  # its rows would be those of all images again
+        rows = [row for row in rows if row["group"] == "all"]
     if len(run.categories) == 1:  # all of them are that one
         rows = [row for row in rows if row["category"] != "all"]
     paper = INSTANCES.get(run.network.name, {}) if kind == "mask" and run.categories == ("WBC",) else {}
@@ -87,7 +89,9 @@ def _precision_rows(run: Run, images: Sequence[ComparedImage], kind: Any) -> lis
 
 
 def _pixel_rows(run: Run, images: Sequence[ComparedImage]) -> list[Row]:
-    return [row.as_dict() for row in pixel_agreement(images, categories=run.categories)]
+    rows = [row.as_dict() for row in pixel_agreement(images, categories=run.categories)]
+    several = len({image.group for image in images}) > 1
+    return [row for row in rows if several or row["group"] == "all"]
 
 
 def _confusion_rows(run: Run, images: Sequence[ComparedImage]) -> list[Row]:

@@ -86,13 +86,11 @@ class Finder:
         """The cells of some windows, each in px of its window."""
         size = self.recipe.size
         draws = [Draw(0, *rectangles(window, (px.shape[2], px.shape[1]), size)) for window in windows]
-        limits = self.recipe.limits
         with torch.inference_mode(), self._autocast():
             outputs = cast(Outputs, self.network(inputs([px], draws, size)))
             found = decode(
-                outputs, priors(outputs.levels, (size, size)).to(px.device), (size, size),
-                score=limits.score, top=limits.top, iou=limits.iou, keep=limits.keep,
-            )  # fmt: skip
+                outputs, priors(outputs.levels, (size, size)).to(px.device), (size, size), self.recipe.limits
+            )
             return [
                 self._cells(one, maps, window[2:])
                 for one, maps, window in zip(found, outputs.prototypes, windows, strict=True)

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from smearprep.models.yolact.design import CHANNELS, REDUCTION, Design
 
-
 _MOST_WAVES = 32  # of as many lengths are kept: inputs of some sixteen sizes
 
 

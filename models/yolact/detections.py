@@ -19,13 +19,12 @@ from torch import Tensor
 from smearprep.geometry import Mask
 from smearprep.models.yolact import boxes as box_geometry
 from smearprep.models.yolact.outputs import Outputs
-
-SCORE, TOP, IOU, KEEP = 0.05, 200, 0.5, 100
-"""The published settings. A field of 800 red cells needs a larger `top` and `keep`."""
+from smearprep.models.yolact.settings import DetectionLimits
 
 MASK_THRESHOLD = 0.5
 """From this probability on, exclusively, a px is the cell's."""
 
+_PUBLISHED = DetectionLimits()
 _AT_ONCE = 1024  # columns of the overlaps in memory at a time
 
 Placed = tuple[tuple[int, int], Mask]
@@ -63,11 +62,7 @@ def decode(
     outputs: Outputs,
     priors: Tensor,
     size: tuple[int, int],
-    *,
-    score: float = SCORE,
-    top: int = TOP,
-    iou: float = IOU,
-    keep: int = KEEP,
+    limits: DetectionLimits = _PUBLISHED,
 ) -> list[Detections]:
     """The cells that the network found in each image. Of equal scores, the first prior's comes first.
 
@@ -77,10 +72,7 @@ def decode(
         outputs: Of the network, of any float type.
         priors: (P, 4) centres, as `anchors.priors` makes them for these outputs' levels.
         size: (width, height) of the input in px.
-        score: Boxes must be surer than this.
-        top: So many of each class, the surest, are looked at.
-        iou: A box that a surer one of its class overlaps more than this is dropped.
-        keep: So many of an image, the surest, are returned.
+        limits: Which boxes are kept.
     """
     scores = outputs.classes.float().softmax(dim=-1)[..., 1:]  # (B, P, C)
     boxes = box_geometry.decode(outputs.boxes.float(), priors.float()).clamp(0, 1)
@@ -88,31 +80,29 @@ def decode(
     scores = scores.masked_fill(box_geometry.areas(boxes)[..., None] <= 0, 0)
     found = []
     for own_scores, own_boxes, coefficients in zip(scores, boxes, outputs.coefficients.float(), strict=True):
-        prior, label = _standing(own_scores, own_boxes, score, top, iou)
-        order = own_scores[prior, label].argsort(descending=True, stable=True)[:keep]
+        prior, label = _standing(own_scores, own_boxes, limits)
+        order = own_scores[prior, label].argsort(descending=True, stable=True)[: limits.keep]
         prior, label = prior[order], label[order]
         found.append(Detections(own_boxes[prior], own_scores[prior, label], label, coefficients[prior], size))
     return found
 
 
-def _standing(scores: Tensor, boxes: Tensor, score: float, top: int, iou: float) -> tuple[Tensor, Tensor]:
+def _standing(scores: Tensor, boxes: Tensor, limits: DetectionLimits) -> tuple[Tensor, Tensor]:
     """The boxes of one image that stand, class by class, in each the surest first.
 
     Args:
         scores: (P, C)
         boxes: (P, 4) corners.
-        score: As of `decode`.
-        top: As of `decode`.
-        iou: As of `decode`.
+        limits: As of `decode`.
 
     Returns:
         Their priors and labels, (n,) each.
     """
     priors, labels = [], []
     for label, own in enumerate(scores.unbind(dim=1)):
-        sure = (own > score).nonzero().flatten()
-        sure = sure[own[sure].argsort(descending=True, stable=True)[:top]]
-        sure = sure[fast_nms(boxes[sure], iou)]
+        sure = (own > limits.score).nonzero().flatten()
+        sure = sure[own[sure].argsort(descending=True, stable=True)[: limits.top]]
+        sure = sure[fast_nms(boxes[sure], limits.iou)]
         priors.append(sure)
         labels.append(torch.full_like(sure, label))
     return torch.cat(priors), torch.cat(labels)

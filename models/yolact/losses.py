@@ -10,18 +10,16 @@ least, so that a speck does not weigh more than a cell, and what is not known of
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (its name everywhere)
 from torch import Tensor
 
-from smearprep.errors import RecipeError
 from smearprep.models.yolact.boxes import areas, encode
 from smearprep.models.yolact.matching import BACKGROUND, Matches
 from smearprep.models.yolact.outputs import Outputs
+from smearprep.models.yolact.settings import LossWeights
 from smearprep.models.yolact.truth import Truth
 
 NEGATIVES = 3
@@ -31,32 +29,6 @@ MARGIN = 1.0
 """How far beyond a box its mask counts, in px of the prototypes: when enlarged, a mask reads so far."""
 
 _UNKNOWN = -100  # the class of priors that do not count
-
-
-@dataclass(frozen=True)
-class LossWeights:
-    """What each loss is multiplied by; the published ones by default.
-
-    Args:
-        classes: Of the class of positive and background priors.
-        boxes: Of the offsets of positive priors.
-        masks: Of the masks of positive priors.
-        semantic: Of the classes of px.
-
-    Raises:
-        RecipeError: One is negative or no number.
-    """
-
-    classes: float = 1.0
-    boxes: float = 1.5
-    masks: float = 6.125
-    semantic: float = 1.0
-
-    def __post_init__(self) -> None:
-        for entry in fields(self):
-            value = getattr(self, entry.name)
-            if not (math.isfinite(value) and value >= 0):
-                raise RecipeError(f"loss weight {entry.name}: {value!r} is no number of at least 0")
 
 
 class Losses(NamedTuple):

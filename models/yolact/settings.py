@@ -39,7 +39,7 @@ class DetectionLimits:
     """Which finds of an image are kept; the published figures by default.
 
     Args:
-        score: The least.
+        score: Boxes must be surer than this.
         top: So many with the best scores are looked at, of each category.
         iou: Of two boxes of a category that agree more than this, the one with the lower score goes.
         keep: So many at most. A field of red cells holds 800: then raise `top`, too.

@@ -17,6 +17,8 @@ from smearprep.records import Shape
 FOUND, MISSED, INVENTED, MIXED_UP = "found: thin", "missed: dashes", "invented: thick", "mixed up: double"
 """What stands in the legend; `drawing.overlay` gives them green, orange, blue and yellow."""
 
+_SMALL = 640  # px: images that fit into it several times are enlarged, or the legend would hide their cells
+
 
 def confusion_sheet(
     images: Sequence[tuple[Image, ComparedImage]],
@@ -30,7 +32,8 @@ def confusion_sheet(
     """Images side by side with the outlines of their cells: found, missed, invented, mixed up.
 
     A thin line is a found cell, as it was found. Dashes are a true cell that was missed, a thick line
-    is a found one that is not there, a double line a cell found as another category.
+    is a found one that is not there, a double line a cell found as another category. How many there are of
+    each stands in the legend.
 
     Args:
         images: (H, W, 3) uint8 RGB, and the cells in px of it.
@@ -38,7 +41,7 @@ def confusion_sheet(
         iou: Overlap from which cells match, above 0, at most 1.
         score: Found cells below it are left out.
         columns: Images in a row.
-        longest: Longer side, px, to which each image is shrunk; None: none is.
+        longest: Longer side, px, to which each image is shrunk; None: none is. Small ones are enlarged.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -56,19 +59,18 @@ def confusion_sheet(
         judged = image.of(categories, score)
         verdicts = judge(judged, iou=iou)
         pictures.append(_drawn(picture, judged, verdicts))
-        titles.append(_title(image.name, verdicts))
+        titles.append(image.name.rpartition("/")[2])
     return contact_sheet(pictures, titles, columns, cell=longest)
 
 
-def _title(name: str, verdicts: Verdicts) -> str:
-    told = f"{name}: {len(verdicts.found)} found, {len(verdicts.missed)} missed"
-    told += f", {len(verdicts.invented)} invented"
-    return told + (f", {len(verdicts.mixed_up)} mixed up" if verdicts.mixed_up else "")
-
-
 def _drawn(picture: Image, image: ComparedImage, verdicts: Verdicts) -> Image:
-    width = float(line_width(*image.size))
-    found, true = [cell.shape for cell in image.found], [cell.shape for cell in image.truth]
+    times = max(_SMALL // max(image.size), 1)
+    picture = np.repeat(np.repeat(picture, times, axis=0), times, axis=1)
+    width = float(line_width(*(side * times for side in image.size)))
+    found, true = (
+        [shapely.transform(cell.shape, lambda xy: xy * times) for cell in cells]
+        for cells in (image.found, image.truth)
+    )
     lines = [(FOUND, found[j]) for _, j in verdicts.found]
     lines += [(MISSED, _styled(true[i], _dashes, width)) for i in verdicts.missed]
     lines += [(INVENTED, _styled(found[j], _band, width)) for j in verdicts.invented]

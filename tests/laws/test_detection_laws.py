@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 import json
 import math
@@ -164,7 +163,6 @@ def test_a_group_is_judged_as_if_it_were_all(images: list[ComparedImage], kind: 
             assert row.truth == sum(cell.label == category or category is None for cell in cells)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("hotcoco") is None, reason="hotcoco is not installed")
 @SLOW
 @given(images=compared(), kind=st.sampled_from(KINDS), most=st.sampled_from([2, None]), crowd=blobs())
 def test_hotcoco_says_the_same(

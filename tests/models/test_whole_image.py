@@ -114,7 +114,8 @@ def test_beyond_the_image_all_is_black(name: str) -> None:
 
 
 def test_the_real_do_unet_has_no_seams() -> None:
-    network, info, image = enlivened(zoo.semantic("do-unet").build()), zoo.semantic("do-unet"), _image(60, 110)
+    info, image = zoo.semantic("do-unet"), _image(60, 110)
+    network = enlivened(info.build())
     whole = predict_image(network, info, image)
     assert np.abs(predict_image(network, info, image, tile=68) - whole).max() < 1e-5
     assert np.ptp(whole) > 0.2

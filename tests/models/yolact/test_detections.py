@@ -16,6 +16,7 @@ from smearprep.models.yolact.anchors import priors
 from smearprep.models.yolact.boxes import areas, encode
 from smearprep.models.yolact.detections import Detections, decode, fast_nms, masks
 from smearprep.models.yolact.outputs import Outputs
+from smearprep.models.yolact.settings import DetectionLimits
 from tests.models.yolact import reference
 
 LAW = settings(deadline=None, max_examples=25)
@@ -74,7 +75,7 @@ def test_a_dropped_box_still_drops_others() -> None:
 @given(seed=seeds, top=st.sampled_from([1, 10, 200]), keep=st.sampled_from([1, 20, 100]))
 def test_decoding_is_its_slow_restatement(seed: int, top: int, keep: int) -> None:
     outputs = reference.outputs(seed, 2, LEVELS)
-    found = decode(outputs, PRIORS, SIZE, score=0.3, top=top, keep=keep)
+    found = decode(outputs, PRIORS, SIZE, DetectionLimits(0.3, top, keep=keep))
     assert len(found) == 2
     for image, own in enumerate(found):
         wanted = _decoded_slowly(outputs, image, 0.3, top, keep)
@@ -121,7 +122,7 @@ def test_what_is_said_comes_back() -> None:
     assert own.labels.tolist() == [1, 0, 0, 1]  # the second also looks a little like class 0
     torch.testing.assert_close(own.scores, torch.tensor([0.9, 0.6, 0.12, 0.1]))
     torch.testing.assert_close(own.boxes, boxes[[2, 0, 1, 0]] * torch.tensor([96.0, 72, 96, 72]))
-    sure = decode(outputs, PRIORS[:4], SIZE, score=0.65)[0]
+    sure = decode(outputs, PRIORS[:4], SIZE, DetectionLimits(0.65))[0]
     assert len(sure) == 1 and torch.equal(sure.boxes[0], own.boxes[0])
 
 
@@ -140,7 +141,7 @@ def test_boxes_beside_the_input_are_not_found() -> None:
 
 
 def test_nothing_sure_enough_is_no_detection() -> None:
-    own = decode(reference.outputs(0, 1, LEVELS), PRIORS, SIZE, score=1.0)[0]
+    own = decode(reference.outputs(0, 1, LEVELS), PRIORS, SIZE, DetectionLimits(0.999))[0]
     assert len(own) == 0 and own.boxes.shape == (0, 4) and own.coefficients.shape == (0, 8)
     assert masks(own, torch.ones(8, 24, 24), SIZE) == []
 
@@ -157,7 +158,7 @@ def test_800_cells_of_a_field_are_found_with_a_raised_limit() -> None:
         classes=classes, boxes=encode(boxes, of)[None], coefficients=noise.coefficients.detach()[:, :800]
     )
     assert len(decode(outputs, of, SIZE)[0]) == 100
-    own = decode(outputs, of, SIZE, top=2000, keep=1000)[0]
+    own = decode(outputs, of, SIZE, DetectionLimits(top=2000, keep=1000))[0]
     torch.testing.assert_close(own.boxes / torch.tensor([96.0, 72, 96, 72]), boxes, atol=1e-5, rtol=0)
 
 

@@ -135,8 +135,10 @@ def test_more_cells_than_priors_leave_the_worst_out() -> None:
         assert torch.equal(own, wanted.cells)
 
 
-def test_twins_have_a_prior_each_in_their_order() -> None:
-    box = torch.tensor([0.4, 0.4, 0.5, 0.5]).expand(1, 30, 4)
+@pytest.mark.parametrize("at_once", [2**20, len(SMALL)])
+def test_twins_have_a_prior_each_in_their_order(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matching, "_ON_CPU", at_once)
+    box = torch.tensor([0.2, 0.2, 0.65, 0.65]).expand(1, 30, 4)
     truth = Truth(box, torch.zeros(1, 30).long(), torch.zeros(1, 30).bool(), torch.ones(1, 30, 4, 4).bool())
     found = match(truth, SMALL)
     assert _cells_found(found, 0) == set(range(30))

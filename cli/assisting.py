@@ -1,0 +1,59 @@
+"""The assist command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from smearprep.cli import arguments as args
+from smearprep.cli.output import Json, Progress, run
+
+if TYPE_CHECKING:
+    from smearprep.findings import Summary
+
+
+def assist(
+    folder: Annotated[Path, typer.Argument(metavar="SET", help="A prepared set; it is changed in place.")],
+    category: Annotated[
+        list[str] | None, typer.Option(help="Only cells of this category. Repeatable; default: all.")
+    ] = None,
+    part: Annotated[
+        bool, typer.Option("--part", help="Also part cells that a class mask shows as one.")
+    ] = False,
+    find: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CATEGORY",
+            help="Look for WBC, RBC or Platelets in images in which nobody has. Repeatable.",
+        ),
+    ] = None,
+    redo: Annotated[
+        bool, typer.Option("--redo", help="Begin again from the boxes and points that were given.")
+    ] = False,
+    preview: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="Draw the least certain outlines, and some others."),
+    ] = None,
+    workers: args.Workers = None,
+    dry_run: args.DryRun = False,
+    strict: args.Strict = False,
+    as_json: Json = False,
+) -> None:
+    """Make outlines for cells of which only a box or a point is known."""
+
+    def job(progress: Progress) -> Summary:
+        from smearprep.assist import assist as call
+
+        return call(
+            folder, categories=category or (), part=part, find=find or (), redo=redo, dry_run=dry_run,
+            strict=strict, workers=workers, preview=preview, progress=progress,
+        )  # fmt: skip
+
+    run(job, as_json)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's command."""
+    app.command()(assist)
