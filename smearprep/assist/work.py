@@ -1,0 +1,116 @@
+"""What is to be done in one image of a set, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from smearprep.assist.boxes import from_box
+from smearprep.assist.finding import KINDS_OF_CELL, from_nothing
+from smearprep.assist.made import restored
+from smearprep.assist.parting import from_mask
+from smearprep.assist.points import from_point
+from smearprep.assist.sets import SetImage, is_found
+from smearprep.datasets.files import size_text, stated_frame
+from smearprep.errors import DataError, RecipeError
+from smearprep.findings import Kind
+from smearprep.images import RGB, decode, probe, read_bytes
+from smearprep.records import Cell
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What is to be done.
+
+    Args:
+        categories: Only cells of these; none: of all.
+        part: Part components in which touching cells may be one.
+        find: Categories whose cells are looked for in images in which nobody has: keys of `KINDS_OF_CELL`.
+
+    Raises:
+        RecipeError: Nobody knows how to find cells of such a category.
+    """
+
+    categories: tuple[str, ...] = ()
+    part: bool = False
+    find: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for label in self.find:
+            if label not in KINDS_OF_CELL:
+                known = ", ".join(KINDS_OF_CELL)
+                raise RecipeError(f"nothing is known of how {label!r} cells look; found can be {known}")
+
+    def wants(self, cell: Cell) -> bool:
+        """True if something is to be done about a cell."""
+        outlines = ("box", "point", "component") if self.part else ("box", "point")
+        return cell.outline in outlines and (not self.categories or cell.label in self.categories)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be done in one image.
+
+    Args:
+        image: The image.
+        find: Categories that are to be found in it.
+        wishes: Of all images.
+        areas: Category -> typical area of its cells in the set, px^2, where known.
+    """
+
+    image: SetImage
+    find: tuple[str, ...]
+    wishes: Wishes
+    areas: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an image.
+
+    Args:
+        cells: Of each of its cells that something was to be done about: its number, and what it is now.
+        found: Cells that were found.
+        error: Why nothing could be done, or "".
+        kind: Of the finding that says so.
+    """
+
+    cells: Mapping[int, tuple[Cell, ...]] = field(default_factory=dict)
+    found: tuple[Cell, ...] = ()
+    error: str = ""
+    kind: Kind = "unreadable"
+
+
+def outline_image(work: Work) -> Outcome:
+    """Do what is to be done in one image."""
+    image = work.image
+    if image.path is None:
+        return Outcome(error="the image is not there; left as it is", kind="missing_image")
+    try:
+        data = read_bytes(image.path)
+        header = probe(image.path, data)
+        oriented = stated_frame(header, image.size, oriented=False)
+        if oriented is None:
+            assert image.size is not None
+            what = f"is {size_text(header.size)} px, but its record states {size_text(image.size)}"
+            return Outcome(error=f"{what}; left as it is", kind="size_mismatch")
+        pixels = decode(data, image.path, oriented)
+    except DataError as error:
+        return Outcome(error=f"{error.what}; left as it is")
+    numbers = [n for n, known in enumerate(image.cells) if work.wishes.wants(known.cell)]
+    after = _outlined(pixels, [known.cell for known in image.cells], numbers)
+    parts = from_mask(pixels.shape[1::-1], after, work.areas) if work.wishes.part else [(c,) for c in after]
+    known = [known.cell for known in image.cells if not is_found(known.cell)]
+    found = [cell for label in work.find for cell in from_nothing(pixels, label, known)]
+    return Outcome(dict(zip(numbers, parts, strict=True)), tuple(found))
+
+
+def _outlined(pixels: RGB, cells: Sequence[Cell], numbers: Sequence[int]) -> list[Cell]:
+    """Some cells of an image with outlines, where they have a box or a point.
+
+    Cells that were outlined before lend their boxes: what comes out is what would have come out then.
+    """
+    labels = {cells[n].label for n in numbers if cells[n].outline in ("box", "point")}
+    before = [restored(cell) if cell.label in labels else cell for cell in cells]
+    after = from_point(pixels, from_box(pixels, before))
+    return [after[n] for n in numbers]
