@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from smearprep.cli import arguments as args
+from smearprep.cli.learning import need_torch
 from smearprep.cli.output import Json, Progress, run
 
 if TYPE_CHECKING:
@@ -29,6 +30,14 @@ def assist(
             help="Look for WBC, RBC or Platelets in images in which nobody has. Repeatable.",
         ),
     ] = None,
+    run_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--run",
+            metavar="RUN",
+            help="A run of `train` finds the cells; default: colour and shape do.",
+        ),
+    ] = None,
     redo: Annotated[
         bool, typer.Option("--redo", help="Begin again from the boxes and points that were given.")
     ] = False,
@@ -44,12 +53,18 @@ def assist(
     """Make outlines for cells of which only a box or a point is known."""
 
     def job(progress: Progress) -> Summary:
-        from smearprep.assist import assist as call
+        how: dict[str, Any] = {
+            "categories": category or (), "part": part, "find": find or (), "redo": redo, "dry_run": dry_run,
+            "strict": strict, "preview": preview, "progress": progress,
+        }  # fmt: skip
+        if run_folder is not None:
+            need_torch()
+            from smearprep.models.proposing import propose
 
-        return call(
-            folder, categories=category or (), part=part, find=find or (), redo=redo, dry_run=dry_run,
-            strict=strict, workers=workers, preview=preview, progress=progress,
-        )  # fmt: skip
+            return propose(folder, run_folder, **how)
+        from smearprep.assist import assist
+
+        return assist(folder, workers=workers, **how)
 
     run(job, as_json)
 

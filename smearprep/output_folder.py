@@ -44,8 +44,8 @@ def open_output(out: Path, digest: str, work: Sequence[RenderTask], force: bool)
     """Make the output folder ready, and tell what earlier runs have finished in it.
 
     Raises:
-        OutputError: It holds something that smearprep did not write, or another set and `force` is not
-            set, or it cannot be written.
+        OutputError: It holds something that smearprep did not write, or another set or outlines made by
+            `assist` and `force` is not set, or it cannot be written.
     """
     try:
         found = _found_plan(out)
@@ -62,6 +62,11 @@ def open_output(out: Path, digest: str, work: Sequence[RenderTask], force: bool)
             for name in ("images", "annotations", STATE):
                 shutil.rmtree(out / name, ignore_errors=True)
             (out / MANIFEST).unlink(missing_ok=True)
+        elif found is not None and not force and _is_assisted(out):
+            raise OutputError(
+                f"{out}: holds outlines that `smearprep assist` made, and they would be lost; choose another "
+                "folder, or begin again with --force"
+            )
         known = {**_from_manifest(out, work), **read_journal(journal(out))}
     except OSError as error:
         raise OutputError(f"{out}: cannot be written ({error.strerror or error})") from None
@@ -94,6 +99,14 @@ def _found_plan(out: Path) -> str | None:
         return None  # somebody else's manifest
     except DataError:
         return ""
+
+
+def _is_assisted(out: Path) -> bool:
+    """True if outlines were made in a set after it was prepared."""
+    try:
+        return "assist" in read_json(out / MANIFEST)
+    except (DataError, TypeError):
+        return False
 
 
 def _from_manifest(out: Path, work: Sequence[RenderTask]) -> dict[str, Rendered]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import shapely
-from shapely.geometry import Polygon
+from shapely.geometry import MultiPolygon, Polygon
 
 from smearprep.assist.made import filled, found
 from smearprep.assist.parting import part_shape
@@ -57,6 +57,26 @@ def from_nothing(image: RGB, label: str, known: Sequence[Cell] = ()) -> tuple[Ce
     search = _SEARCHES[KINDS_OF_CELL[label]]
     cells = [found(label, shape, "find", score) for shape, score in search(look_at(image))]
     return tuple(cell for cell in _apart(cells) if not _is_known(cell, known))
+
+
+def from_finds(cells: Sequence[Cell], label: str, known: Sequence[Cell] = ()) -> tuple[Cell, ...]:
+    """What somebody else has found, for example a trained network, as outlines that were made here.
+
+    Args:
+        cells: Of any categories, each with the attribute "score"; of several parts the largest is kept, and
+            holes are filled.
+        label: Only cells of this category are taken.
+        known: As of `from_nothing`.
+
+    Returns:
+        As `from_nothing`.
+    """
+    outlined = [
+        found(label, filled(cell.shape), "network", float(cell.attributes["score"]))
+        for cell in cells
+        if cell.label == label and isinstance(cell.shape, Polygon | MultiPolygon)
+    ]
+    return tuple(cell for cell in _apart(outlined) if not _is_known(cell, known))
 
 
 Found = tuple[Polygon, float]

@@ -17,7 +17,7 @@ from smearprep.assist.parting import typical_areas
 from smearprep.assist.sets import Known, SetFile, SetImage, change, images_of, is_found, open_set
 from smearprep.assist.sheets import Shown, check_sheet, draw_sheet
 from smearprep.assist.telling import summary, told
-from smearprep.assist.work import Outcome, Wishes, Work, outline_image
+from smearprep.assist.work import Finder, Outcome, Wishes, Work, outline_image
 from smearprep.errors import DataError, RecipeError
 from smearprep.findings import Finding, Summary
 from smearprep.output_folder import MANIFEST
@@ -31,6 +31,7 @@ def assist(
     categories: Sequence[str] = (),
     part: bool = False,
     find: Sequence[str] = (),
+    finder: Finder | None = None,
     redo: bool = False,
     dry_run: bool = False,
     strict: bool = False,
@@ -50,6 +51,7 @@ def assist(
         categories: Only cells of these; none: of all.
         part: Also part components, which were traced from a class mask, into single cells.
         find: Categories whose cells are looked for in images in which nobody has looked for them.
+        finder: Finds their cells, for example a trained network; None: colour and shape.
         redo: Begin again from what was known before outlines were made here.
         dry_run: Tell what would be done; nothing is read but the annotations, nothing written.
         strict: Stop at the first problem (`findings.PROBLEMS`).
@@ -68,7 +70,7 @@ def assist(
         DataError: A broken COCO file; with `strict`, the first problem.
         OutputError: The files cannot be written, or somebody else has changed them meanwhile.
     """
-    wishes = Wishes(tuple(dict.fromkeys(categories)), part, tuple(dict.fromkeys(find)))
+    wishes = Wishes(tuple(dict.fromkeys(categories)), part, tuple(dict.fromkeys(find)), finder)
     if preview is not None:
         check_sheet(preview)
     if not dry_run:

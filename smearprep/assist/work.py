@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from smearprep.assist.boxes import from_box
-from smearprep.assist.finding import KINDS_OF_CELL, from_nothing
+from smearprep.assist.finding import KINDS_OF_CELL, from_finds, from_nothing
 from smearprep.assist.made import restored
 from smearprep.assist.parting import from_mask
 from smearprep.assist.points import from_point
@@ -17,6 +17,9 @@ from smearprep.findings import Kind
 from smearprep.images import RGB, decode, probe, read_bytes
 from smearprep.records import Cell
 
+Finder = Callable[[RGB], Sequence[Cell]]
+"""Finds the cells of an (H, W, 3) uint8 RGB image, of whatever categories, each with a "score"."""
+
 
 @dataclass(frozen=True)
 class Wishes:
@@ -25,7 +28,9 @@ class Wishes:
     Args:
         categories: Only cells of these; none: of all.
         part: Part components in which touching cells may be one.
-        find: Categories whose cells are looked for in images in which nobody has: keys of `KINDS_OF_CELL`.
+        find: Categories whose cells are looked for in images in which nobody has: keys of `KINDS_OF_CELL`, if
+            there is no finder.
+        finder: Finds them; None: `from_nothing` does.
 
     Raises:
         RecipeError: Nobody knows how to find cells of such a category.
@@ -34,10 +39,11 @@ class Wishes:
     categories: tuple[str, ...] = ()
     part: bool = False
     find: tuple[str, ...] = ()
+    finder: Finder | None = None
 
     def __post_init__(self) -> None:
         for label in self.find:
-            if label not in KINDS_OF_CELL:
+            if self.finder is None and label not in KINDS_OF_CELL:
                 known = ", ".join(KINDS_OF_CELL)
                 raise RecipeError(f"nothing is known of how {label!r} cells look; found can be {known}")
 
@@ -101,8 +107,15 @@ def outline_image(work: Work) -> Outcome:
     after = _outlined(pixels, [known.cell for known in image.cells], numbers)
     parts = from_mask(pixels.shape[1::-1], after, work.areas) if work.wishes.part else [(c,) for c in after]
     known = [known.cell for known in image.cells if not is_found(known.cell)]
-    found = [cell for label in work.find for cell in from_nothing(pixels, label, known)]
-    return Outcome(dict(zip(numbers, parts, strict=True)), tuple(found))
+    return Outcome(dict(zip(numbers, parts, strict=True)), tuple(_found(pixels, work, known)))
+
+
+def _found(pixels: RGB, work: Work, known: Sequence[Cell]) -> list[Cell]:
+    """Cells of the wanted categories that are none of those known."""
+    if work.find and work.wishes.finder is not None:
+        proposed = work.wishes.finder(pixels)
+        return [cell for label in work.find for cell in from_finds(proposed, label, known)]
+    return [cell for label in work.find for cell in from_nothing(pixels, label, known)]
 
 
 def _outlined(pixels: RGB, cells: Sequence[Cell], numbers: Sequence[int]) -> list[Cell]:

@@ -13,11 +13,14 @@ import typer
 from pycocotools.coco import COCO
 from typer.testing import CliRunner
 
+from smearprep import synthetic
 from smearprep.assist import assist, commit
 from smearprep.checking import check
 from smearprep.cli import assisting, looking
 from smearprep.errors import DataError, LayoutError, OutputError, RecipeError
 from smearprep.opened import open_for_one
+from smearprep.prepare import prepare
+from smearprep.recipes import parse_recipe
 from tests.assist.making import write_set
 from tests.sets import coco_files, edit_json, images_of, kinds, tree
 
@@ -388,3 +391,22 @@ def test_the_command(folder, call, tmp_path):
     assert call("assist", folder).exit_code == 1
     failed = call("assist", folder, "--strict")
     assert failed.exit_code == 2 and "is not there" in failed.stderr and "Traceback" not in failed.stderr
+
+
+# ---------------------------------------------------------------- and prepare
+
+
+def test_preparing_again_does_not_take_the_outlines_away(tmp_path):
+    synthetic.write_bccd(tmp_path / "raw")
+    recipe, roots = parse_recipe("name: b\nsources: [bccd]", "b"), [(None, tmp_path / "raw")]
+    out = tmp_path / "set"
+    prepare(recipe, roots, out)
+    before = state(out)
+    assist(out)
+    after = state(out)
+    assert after != before
+    with pytest.raises(OutputError, match="outlines that `smearprep assist` made"):
+        prepare(recipe, roots, out)
+    assert state(out) == after
+    prepare(recipe, roots, out, force=True)
+    assert state(out) == before

@@ -37,8 +37,9 @@ def main() -> None:
     arguments = parser.parse_args()
     raw = Path(os.environ["SMEARPREP_DATA"]).resolve()
     folder = arguments.scratch / "yolact-cis"
-    prepare(load_recipe("yolact-cis"), [(None, raw / "ALL_IDB1"), (None, raw / "BCCD")], folder)
-    assist(folder, part=True)
+    if not (folder / "manifest.json").is_file():
+        prepare(load_recipe("yolact-cis"), [(None, raw / "ALL_IDB1"), (None, raw / "BCCD")], folder)
+    assist(folder, part=True)  # of what has outlines already, nothing changes
     hardware = Hardware(device=arguments.device, compile=arguments.compile)
     rows: list[dict[str, object]] = []
     for row in load_rows(["yolact-cis"], epochs=arguments.epochs, size=arguments.size):

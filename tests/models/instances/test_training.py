@@ -8,17 +8,23 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from shapely.geometry import Point
 
+from smearprep.datasets import load
 from smearprep.errors import DataError, RecipeError
 from smearprep.findings import Summary
+from smearprep.models import proposing
 from smearprep.models.evaluation import evaluate
 from smearprep.models.hardware import Hardware
 from smearprep.models.instances.training import SceneBatches
+from smearprep.models.looks import Look
 from smearprep.models.prediction import count_images, predict
+from smearprep.models.proposing import propose
 from smearprep.models.recipes import InstanceRecipe, changed, load_training, parse_training
 from smearprep.models.runs import read_run
 from smearprep.models.training import train
 from smearprep.predictions import read_index, read_predictions
+from smearprep.records import Cell
 from tests.models.instances.making import recipe, scene, small  # noqa: F401 - small is a fixture
 from tests.models.tiny import write_set
 
@@ -93,6 +99,38 @@ def test_a_killed_training_goes_on_to_the_same_files(tmp_path, after):
     whole, cut = files(tmp_path / "whole"), files(tmp_path / "cut")
     assert set(whole) == set(cut)
     assert [name for name in whole if whole[name] != cut[name]] == []
+
+
+def test_a_run_proposes_cells_where_nobody_has_looked(tmp_path):
+    run(tmp_path)
+    folder = write_set(tmp_path / "other", outline="made", label="RBC")
+    for path in (folder / "annotations").glob("*.json"):
+        data = json.loads(path.read_text())
+        data["categories"].append({"id": 2, "name": "WBC"})
+        for image in data["images"]:
+            image["not_exhaustive_category_ids"] = [2]
+        path.write_text(json.dumps(data))
+    found = [
+        Cell("WBC", Point(30, 30).buffer(5), "made", {"score": 0.75}),
+        Cell("RBC", Point(9, 9).buffer(3)),
+    ]
+
+    class Seer:
+        def look(self, image):
+            return Look({}, lambda: found)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(proposing, "predictor_of", lambda *_: Seer())
+        summary = propose(folder, tmp_path / "run")
+        assert summary.counts["outlines_made"] == 6
+        again = propose(folder, tmp_path / "run")
+        assert again.counts.get("outlines_made", 0) == 0
+        with pytest.raises(RecipeError, match="has learned WBC, not Platelets"):
+            propose(folder, tmp_path / "run", find=["Platelets"])
+    cells = [cell for sample in load(folder, name="prepared").samples for cell in sample.cells]
+    made = [cell for cell in cells if cell.label == "WBC"]
+    assert len(made) == 6 and {cell.attributes["score"] for cell in made} == {0.75}
+    assert {cell.attributes["made_by"] for cell in made} == {"smearprep assist network"}
 
 
 def test_the_mean_of_the_weights_is_what_is_kept(tmp_path):
