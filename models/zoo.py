@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from smearprep.errors import RecipeError, SmearprepError
-from smearprep.findings import Summary
+from smearprep.findings import Finding, Summary
 from smearprep.models.yolact.design import YOLACT, YOLACT_CIS, Design
 
 if TYPE_CHECKING:
@@ -160,6 +160,9 @@ def describe() -> Summary:
         command="models",
         counts={"networks": len(NETWORKS)},
         tables={"Networks": tuple(_row(info) for info in NETWORKS.values())},
+        findings=tuple(
+            Finding("note", f"{info.name}: {info.remark}") for info in NETWORKS.values() if info.remark
+        ),
         next_step="smearprep train NETWORK SET --run RUN",
     )
 
@@ -176,11 +179,11 @@ def _row(info: NetworkInfo) -> dict[str, Any]:
         "network": info.name,
         "outputs": ", ".join(info.outputs),
         "in": info.input_size,
+        "out": info.output_size if isinstance(info, SemanticNetwork) else None,
         "parameters": count_parameters(network),
         "paper": info.paper.get("parameters"),
         "G MACs": round(macs / 1e9, 3),
         "paper G": info.paper["macs"] / 1e9 if "macs" in info.paper else None,
-        "remark": info.remark,
     }
 
 
@@ -218,7 +221,7 @@ def _do_segnet() -> nn.Module:
 
 
 _SUBTRACTED = (
-    "the paper took ResNet-50's figures from YOLACT's and added its backbone's; DFFN and DDAM are not in them"
+    "the paper's figures are YOLACT's less ResNet-50's plus its own backbone's; DFFN and DDAM are not in them"
 )
 
 _ALL: tuple[NetworkInfo, ...] = (
@@ -239,11 +242,11 @@ _ALL: tuple[NetworkInfo, ...] = (
     SemanticNetwork("do-segnet", "SegNet with two outputs", 128, _do_segnet, ("mask", "edge"), 128, 32, 224),
     InstanceNetwork(
         "yolact-cis", "YOLACT-CIS (Luo et al. 2023)", 550, YOLACT_CIS,
-        paper=MappingProxyType({"parameters": 17.59e6, "macs": 39.82e9}), remark=_SUBTRACTED,
+        paper=MappingProxyType({"parameters": 17_590_000, "macs": 39.82e9}), remark=_SUBTRACTED,
     ),
     InstanceNetwork(
         "yolact", "YOLACT (Bolya et al. 2019), ResNet-50", 550, YOLACT,
-        paper=MappingProxyType({"parameters": 34.99e6, "macs": 56.29e9}),
+        paper=MappingProxyType({"parameters": 34_990_000, "macs": 56.29e9}),
         remark="the paper's level 6 comes from C5 (p6_source: c5), that of YOLACT's code from P5",
     ),
 )  # fmt: skip

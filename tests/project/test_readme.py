@@ -12,6 +12,7 @@ from smearprep import synthetic
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+OTHERS = (ROOT / "examples" / "other_trainers.md").read_text(encoding="utf-8")
 
 
 SHORTER = {
@@ -55,7 +56,7 @@ def desk(tmp_path_factory):
 def test_every_command_runs(desk):
     """One test, because the later commands use what the earlier ones wrote."""
     path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
-    shown = commands(README)
+    shown = [*commands(README), *commands(OTHERS)]
     assert shown
     for command in shown:
         done = subprocess.run(
@@ -68,6 +69,13 @@ def test_every_command_runs(desk):
             check=False,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+def test_what_is_shown_of_other_programs_is_python():
+    blocks = re.findall(r"^```python\n(.*?)^```$", OTHERS, flags=re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 4
+    for block in blocks:
+        compile(block, "other_trainers.md", "exec")
 
 
 def test_every_make_target_it_names_exists():
