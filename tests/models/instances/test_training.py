@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from shapely.geometry import Point
 
 from smearprep.datasets import load
-from smearprep.errors import DataError, RecipeError
+from smearprep.errors import DataError, RecipeError, TrainingError
 from smearprep.findings import Summary
 from smearprep.models import proposing
 from smearprep.models.evaluation import evaluate
@@ -176,6 +176,58 @@ def test_images_without_a_cell_are_learned_from_too(tmp_path):
     assert summary.counts["train_images"] == 4 and summary.counts["train_cells"] == 3
     (best,) = summary.tables["best weights"]
     assert np.isfinite(best["train loss"])
+
+
+def test_crowds_run_lengths_gaps_in_ids_and_boxes_of_no_size_do_not_stop_a_training(tmp_path):
+    folder = write_set(tmp_path / "set", outline="made", label="WBC")
+    for path in (folder / "annotations").glob("*.json"):
+        data = json.loads(path.read_text())
+        data["categories"] = [{"id": 7, "name": "WBC"}, {"id": 90, "name": "RBC"}]
+        for entry in data["annotations"]:
+            entry["category_id"] = 7
+        for image in data["images"]:
+            image["neg_category_ids"] = [90]
+        first, second, third, *_ = data["annotations"]
+        first |= {"iscrowd": 1, "segmentation": {"size": [70, 90], "counts": [0, 700, 5600]}}
+        second |= {"segmentation": {"size": [70, 90], "counts": [2100, 10, 60, 10, 4120]}}
+        third |= {"segmentation": [], "bbox": [5, 5, 0, 0], "outline": "box"}
+        path.write_text(json.dumps(data))
+    summary = run(tmp_path, wanted=recipe(categories=("WBC",)))
+    assert summary.counts["train_cells"] == 10 and summary.counts["val_cells"] == 4
+    (best,) = summary.tables["best weights"]
+    assert np.isfinite(best["train loss"])
+    both = run(tmp_path, "both")
+    assert both.by_category == {"WBC": 14, "RBC": 0}
+
+
+def test_an_image_that_cannot_be_read_is_named_and_left_out(tmp_path):
+    folder = write_set(tmp_path / "set", outline="made", label="WBC")
+    path = folder / "images" / "train" / "train1.png"
+    path.write_bytes(path.read_bytes()[:-60])
+    summary = run(tmp_path)
+    assert summary.counts["train_images"] == 3
+    assert any(f.kind == "unreadable" and "train1.png" in f.file for f in summary.findings)
+    with pytest.raises(DataError, match=r"train1\.png"):
+        run(tmp_path, "strict", strict=True)
+
+
+def test_a_loss_that_is_no_number_stops_and_names_the_images(tmp_path):
+    with pytest.raises(TrainingError, match=r"the loss became (nan|inf).*train\d\.png"):
+        run(tmp_path, wanted=recipe(learning_rate=0.99, clip=0.0, epochs=40, warm_up=0))
+
+
+def test_a_run_of_another_network_is_refused(tmp_path):
+    run(tmp_path)
+    weights = tmp_path / "run" / "best.safetensors"
+    save_file({"a": torch.zeros(1)}, weights)
+    with pytest.raises(DataError, match="another network than small"):
+        evaluate(tmp_path / "run", tmp_path / "set")
+    weights.write_bytes(b"none")
+    with pytest.raises(DataError, match="no safetensors file"):
+        predict(tmp_path / "run", [tmp_path / "set" / "images"], tmp_path / "said")
+    for more in ({"overlap": 5}, {"tile": 64, "overlap": 64}):
+        with pytest.raises((RecipeError, DataError)):
+            predict(tmp_path / "run", [tmp_path / "set" / "images"], tmp_path / "said", **more)
 
 
 @pytest.mark.parametrize(
