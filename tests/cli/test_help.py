@@ -13,7 +13,7 @@ from tests.sets import call
 
 COMMANDS = (
     "datasets", "formats", "inspect", "check", "tile", "pad", "split", "prepare", "convert", "coco", "report",
-    "models", "augment", "train", "evaluate", "predict", "count", "tune", "demo",
+    "assist", "models", "augment", "train", "evaluate", "predict", "ablate", "count", "tune", "demo",
 )  # fmt: skip
 HEAVY = {
     "numpy",
