@@ -6,7 +6,9 @@ Sources: Lin et al., FPN, CVPR 2017, as YOLACT's code has it; DFFN: Luo et al. 2
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
+import torch
 import torch.nn.functional as F  # noqa: N812 (its name everywhere)
 from torch import Tensor, nn
 
@@ -73,8 +75,8 @@ class FPN(nn.Module):
     def forward(self, c3: Tensor, c4: Tensor, c5: Tensor) -> Levels:
         """P3..P7."""
         p3, p4, p5 = self.top_down(c3, c4, c5)
-        p6 = self.down6(c5 if self.from_c5 else p5)  # (B, 256, 9, 9)
-        p7 = self.down7(p6)  # (B, 256, 5, 5)
+        p6 = _in_full(self.down6, c5 if self.from_c5 else p5)  # (B, 256, 9, 9)
+        p7 = _in_full(self.down7, p6)  # (B, 256, 5, 5)
         return p3, p4, p5, p6, p7
 
 
@@ -106,14 +108,26 @@ class DFFN(nn.Module):
         n4 = F.relu(self.fuse4(p4 + m3))
         m4 = self.down4(n4)  # (B, 256, 18, 18)
         n5 = F.relu(self.fuse5(p5 + m4))
-        n6 = self.down5(n5)  # (B, 256, 9, 9)
-        n7 = self.down6(n6)  # (B, 256, 5, 5)
+        n6 = _in_full(self.down5, n5)  # (B, 256, 9, 9)
+        n7 = _in_full(self.down6, n6)  # (B, 256, 5, 5)
         return n3, n4, n5, n6, n7
 
 
 def _conv3x3(channels: int, *, stride: int = 1, cin: int | None = None) -> nn.Conv2d:
     """With bias, and zeros at the border: a side of n becomes ceil(n / stride)."""
     return nn.Conv2d(channels if cin is None else cin, channels, 3, stride, 1)
+
+
+def _in_full(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """A convolution in the precision of its weights, for the smallest maps: it costs next to nothing.
+
+    In bfloat16 on a CPU, torch 2.13 computes the gradient of the weights of a stride of 2 on a map of one px
+    from memory that nobody has written: another one each time, and now and then no number.
+    """
+    if x.is_meta:  # where nothing is computed, and autocast is not known
+        return cast(Tensor, conv(x))
+    with torch.autocast(x.device.type, enabled=False):
+        return cast(Tensor, conv(x.to(conv.weight.dtype)))
 
 
 def _enlarged(x: Tensor, like: Tensor) -> Tensor:

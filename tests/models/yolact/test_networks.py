@@ -500,3 +500,22 @@ def test_weights_of_the_other_backbone_are_refused() -> None:
     given = _on_meta(YOLACT).backbone.state_dict()
     with pytest.raises(DataError, match=r"holds no weights layer1\.0\.conv1\.primary\.0\.weight"):
         load_backbone(_on_meta(YOLACT_CIS), given, "resnet50.safetensors")
+
+
+@pytest.mark.parametrize("design", [YOLACT_CIS, YOLACT], ids=["cis", "yolact"])
+def test_in_16_bits_the_smallest_maps_have_the_same_gradient_each_time(design: Design) -> None:
+    torch.manual_seed(0)
+    neck = build(design, 1).neck
+    maps = [torch.randn(2, c, n, n) for c, n in ((512, 8), (1024, 4), (2048, 2))]  # of an input of 64 px
+
+    def gradients() -> list[torch.Tensor]:
+        neck.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            levels = neck(*maps)
+        sum(level.float().square().sum() for level in levels).backward()
+        return [parameter.grad.clone() for parameter in neck.parameters() if parameter.grad is not None]
+
+    first = gradients()
+    for _ in range(5):
+        torch.empty(10_000_000).fill_(1e30)  # what memory may hold that is used next
+        assert all(torch.equal(a, b) for a, b in zip(first, gradients(), strict=True))
