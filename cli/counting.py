@@ -61,11 +61,14 @@ def count(
 
     Writes a table, counts.csv, and pictures of what was counted.
     """
+    is_run = bool(images) or (source / "run.json").is_file()
+    looking = {"tile": tile, "overlap": overlap, "score": score}
+    if not is_run and any(value is not None for value in looking.values()):
+        raise typer.BadParameter("is for a run that looks at images", param_hint="--tile, --overlap, --score")
 
     def job(progress: Progress) -> Summary:
         how = _how(method, border, parameters, category)
-        if images or (source / "run.json").is_file():
-            looking = {"tile": tile, "overlap": overlap, "score": score}
+        if is_run:
             return _count_with_run(source, images or [], out, {**how, **looking}, progress)
         from smearprep.count_job import count
 

@@ -15,6 +15,11 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
+def hollow(module: nn.Module) -> nn.Module:
+    """A copy in evaluation mode without values: shapes alone pass through it. The module is not changed."""
+    return copy.deepcopy(module).to("meta", torch.float32).eval()
+
+
 def count_macs(module: nn.Module, shape: Sequence[int]) -> int:
     """Multiply-accumulates of a forward pass: those of convolutions, transposed ones, and linear layers.
 
@@ -26,7 +31,7 @@ def count_macs(module: nn.Module, shape: Sequence[int]) -> int:
         module: Not changed, and not run: shapes alone pass through a copy without values.
         shape: Of the input, for example (1, 3, 188, 188).
     """
-    hollow = copy.deepcopy(module).to("meta", torch.float32).eval()
+    shapes = hollow(module)
     total = 0
 
     def count(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -38,9 +43,9 @@ def count_macs(module: nn.Module, shape: Sequence[int]) -> int:
         elif isinstance(layer, nn.Linear):
             total += output.numel() * layer.in_features
 
-    for layer in hollow.modules():
+    for layer in shapes.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             layer.register_forward_hook(count)
     with torch.no_grad():
-        hollow(torch.empty(tuple(shape), device="meta"))
+        shapes(torch.empty(tuple(shape), device="meta"))
     return total

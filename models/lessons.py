@@ -9,8 +9,8 @@ from typing import Protocol
 from torch import nn
 
 from smearprep.findings import Finding
-from smearprep.models.engine import TrainingModule
 from smearprep.models.hardware import Hardware
+from smearprep.models.modules import TrainingModule
 from smearprep.models.recipes import InstanceRecipe, SemanticRecipe, TrainingRecipe
 
 

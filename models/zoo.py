@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -22,7 +23,7 @@ Family = Literal["semantic", "instances"]
 
 
 @dataclass(frozen=True)
-class NetworkInfo:
+class NetworkInfo(ABC):
     """A network, before it is built.
 
     Args:
@@ -42,13 +43,13 @@ class NetworkInfo:
     family: ClassVar[Family]
 
     @property
+    @abstractmethod
     def outputs(self) -> tuple[str, ...]:
         """What it says, in words."""
-        raise NotImplementedError
 
+    @abstractmethod
     def plain(self) -> nn.Module:
         """The network as its paper counts it, on the device and from the random numbers of torch."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

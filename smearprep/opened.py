@@ -15,6 +15,7 @@ from smearprep.datasets.loading import LoadOptions
 from smearprep.errors import DataError, RecipeError
 from smearprep.findings import Finding
 from smearprep.images import RGB, decode, read_bytes
+from smearprep.pools import cores
 from smearprep.records import Cell, RawSet, Sample
 
 T = TypeVar("T")
@@ -158,8 +159,8 @@ def load_images(
     samples = opened.samples.get(subset, ())
     _check_memory(opened.folder, samples, bytes_a_pixel)
     out = []
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        jobs = [pool.submit(_load, sample, opened.categories, make) for sample in samples]
+    with ThreadPoolExecutor(cores()) as threads:
+        jobs = [threads.submit(_load, sample, opened.categories, make) for sample in samples]
         for n, (sample, job) in enumerate(zip(samples, jobs, strict=True), 1):
             try:
                 out.append(job.result())

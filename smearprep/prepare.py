@@ -7,11 +7,9 @@ manifest.json
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
@@ -22,6 +20,7 @@ from smearprep.errors import DataError, RecipeError
 from smearprep.findings import Finding, Summary, count_kinds
 from smearprep.output_folder import check_still_ours, journal, keep_apart, open_output, plan_digest, tidy
 from smearprep.planning import plan
+from smearprep.pools import pool
 from smearprep.recipes import Recipe, Source
 from smearprep.records import Plan, RawSet
 from smearprep.rendering import Progress, Rendered, render, tasks
@@ -79,8 +78,8 @@ def prepare(
     work = list(tasks(the_plan, recipe.images))
     digest = plan_digest(recipe, work)
     known = open_output(out, digest, work, force)
-    with _executor(executor, workers) as (pool, in_flight):
-        results = render(work, out, pool, journal(out), known, in_flight, strict, progress)
+    with pool(executor, workers) as (workforce, in_flight):
+        results = render(work, out, workforce, journal(out), known, in_flight, strict, progress)
     the_plan = _without_failed(the_plan, results)
     if not the_plan.views:
         raise RecipeError(f"recipe {recipe.name}: no image could be read. {_told(the_plan.findings)}")
@@ -151,28 +150,6 @@ def _told(findings: Sequence[Finding]) -> str:
 
 
 # ---------------------------------------------------------------- the run
-
-
-@contextmanager
-def _executor(executor: Executor | None, workers: int | None) -> Iterator[tuple[Executor, int]]:
-    """An executor, and how many tasks it should hold at a time.
-
-    Threads suffice: decoding, resizing and encoding release Python's lock.
-    """
-    count = workers or _cores()
-    if executor is not None:
-        yield executor, 2 * count
-        return
-    pool = ThreadPoolExecutor(count)
-    try:
-        yield pool, count + 1
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _cores() -> int:
-    """The cores that this process may use; on a shared computer they are fewer than there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _without_failed(the_plan: Plan, results: Sequence[Rendered]) -> Plan:

@@ -11,13 +11,14 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from smearprep.images import RGB
-from smearprep.models.engine import Batches, TrainingModule
+from smearprep.models.costs import hollow
 from smearprep.models.hardware import Hardware
 from smearprep.models.instances.draws import Draw, draw
 from smearprep.models.instances.pool import ScenePool
 from smearprep.models.instances.scenes import Scene
 from smearprep.models.instances.scoring import score_scenes
 from smearprep.models.instances.showing import sample_sheet
+from smearprep.models.modules import Batches, TrainingModule
 from smearprep.models.recipes import InstanceRecipe, spread
 from smearprep.models.yolact.anchors import priors
 from smearprep.models.yolact.losses import instance_losses
@@ -156,10 +157,7 @@ def map_sizes(network: nn.Module, size: int) -> tuple[tuple[int, int], tuple[tup
 
     The network says nothing for it: shapes alone pass through a copy without values.
     """
-    import copy
-
-    hollow = copy.deepcopy(network).to("meta").eval()
     with torch.no_grad():
-        outputs = hollow(torch.empty((1, 3, size, size), device="meta"))
+        outputs = hollow(network)(torch.empty((1, 3, size, size), device="meta"))
     height, width = outputs.prototypes.shape[-2:]
     return (height, width), outputs.levels

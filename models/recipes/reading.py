@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -110,7 +110,7 @@ def changed(
         RecipeError: A value that cannot be used, or an entry that recipes of this network do not have.
     """
     given = {name: value for name, value in entries.items() if value is not None}
-    unknown = [name for name in given if not hasattr(recipe, name)]
+    unknown = sorted(set(given) - {field.name for field in fields(recipe)})
     if unknown:
         raise RecipeError(
             f"{recipe.where}: {' and '.join(unknown)} cannot be given for the network {recipe.network}"

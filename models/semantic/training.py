@@ -13,8 +13,8 @@ from torch.optim.lr_scheduler import LambdaLR
 from smearprep.augmentation import Augmentation, Centres, Draws, centres_of, draw
 from smearprep.images import RGB
 from smearprep.labelled import LabelledImage
-from smearprep.models.engine import Batches, TrainingModule
 from smearprep.models.hardware import Hardware
+from smearprep.models.modules import Batches, TrainingModule
 from smearprep.models.recipes import Phase, SemanticRecipe, spread
 from smearprep.models.semantic import losses
 from smearprep.models.semantic.pool import ImagePool

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Executor, Future
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -21,6 +19,7 @@ from smearprep.assist.work import Finder, Outcome, Wishes, Work, outline_image
 from smearprep.errors import DataError, RecipeError
 from smearprep.findings import Finding, Summary
 from smearprep.output_folder import MANIFEST
+from smearprep.pools import pool
 from smearprep.records import Cell
 from smearprep.rendering import Progress
 
@@ -83,8 +82,8 @@ def assist(
     work = _plan(images, wishes, redo)
     if dry_run:
         return summary(folder, work, [], findings, dry_run=True)
-    with _pool(executor, workers) as (pool, most):
-        outcomes = list(_each(work, pool, most, strict, progress))
+    with pool(executor, workers) as (workforce, most):
+        outcomes = list(_each(work, workforce, most, strict, progress))
     findings += told(work, outcomes)
     if _apply(files, work, outcomes, redo):
         _write(folder, files)
@@ -135,21 +134,6 @@ def _each(
         if progress:
             progress(done, len(work))
         yield outcome
-
-
-@contextmanager
-def _pool(executor: Executor | None, workers: int | None) -> Iterator[tuple[Executor, int]]:
-    """An executor, and how many images it should hold at a time."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    count = workers or cores
-    if executor is not None:
-        yield executor, 2 * count
-        return
-    pool = ThreadPoolExecutor(count)
-    try:
-        yield pool, count + 1
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 # ---------------------------------------------------------------- the set

@@ -19,7 +19,16 @@ from smearprep.models.recipes import LOSS_NAMES, Phase, load_training, parse_tra
 from smearprep.models.runs import build_network, load_network, read_run
 from smearprep.models.semantic import losses
 from smearprep.models.training import train
-from tests.models.tiny import OWN, recipe, tiny, with_phases, write_set  # noqa: F401 - tiny is a fixture
+from tests.models.tiny import (  # noqa: F401 - tiny is a fixture
+    OWN,
+    StopError,
+    files,
+    recipe,
+    stopping,
+    tiny,
+    with_phases,
+    write_set,
+)
 
 pytestmark = pytest.mark.usefixtures("tiny")
 CPU = Hardware(device="cpu", precision="float32")
@@ -27,24 +36,6 @@ TWO = (
     Phase(epochs=2, heads=("mask",), learning_rate=1e-2),
     Phase(epochs=3, freeze=("mask",), images="drawn", learning_rate=1e-2, schedule="cosine"),
 )
-
-
-def files(folder):
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
-class StopError(Exception):
-    pass
-
-
-def stopping(after):
-    """A progress that stops the process's work after so many steps, as a kill would."""
-
-    def progress(done, total):
-        if done == after:
-            raise StopError
-
-    return progress
 
 
 def test_it_learns_discs(tmp_path):

@@ -92,3 +92,22 @@ def write_set(root, counts=(("train", 4), ("val", 2)), size=(90, 70), outline="d
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(data))
     return root
+
+
+class StopError(Exception):
+    """Raised in the middle of a training."""
+
+
+def stopping(after):
+    """A progress that stops the process's work after so many steps, as a kill would."""
+
+    def progress(done, total):
+        if done == after:
+            raise StopError
+
+    return progress
+
+
+def files(folder):
+    """All files of a folder by their path in it."""
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}

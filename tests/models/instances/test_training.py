@@ -26,28 +26,10 @@ from smearprep.models.training import train
 from smearprep.predictions import read_index, read_predictions
 from smearprep.records import Cell
 from tests.models.instances.making import recipe, scene, small  # noqa: F401 - small is a fixture
-from tests.models.tiny import write_set
+from tests.models.tiny import StopError, files, stopping, write_set
 
 pytestmark = pytest.mark.usefixtures("small")
 CPU = Hardware(device="cpu", precision="float32")
-
-
-class StopError(Exception):
-    pass
-
-
-def stopping(after):
-    """A progress that stops the process's work after so many steps, as a kill would."""
-
-    def progress(done, total):
-        if done == after:
-            raise StopError
-
-    return progress
-
-
-def files(folder):
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
 def run(tmp_path, name="run", wanted=None, **more) -> Summary:
