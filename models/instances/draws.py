@@ -59,17 +59,6 @@ class Draw:
     contrast_last: bool = False
 
 
-def whole(image: int, extent: tuple[int, int], size: int) -> Draw:
-    """An image as it is, resized to the input.
-
-    Args:
-        image: Its number.
-        extent: (width, height) in px.
-        size: Of the input, px.
-    """
-    return Draw(image, (0, 0, *extent), (0, 0, size, size))
-
-
 def draw(
     image: int,
     extent: tuple[int, int],

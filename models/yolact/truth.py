@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from smearprep.models.yolact.boxes import areas
 
@@ -43,28 +40,3 @@ class Truth(NamedTuple):
     @property
     def _real(self) -> Tensor:
         return (self.labels != PADDING) & (areas(self.boxes) > 0)
-
-    def to(self, device: torch.device | str) -> Truth:
-        """The same on a device."""
-        return Truth(*(part.to(device, non_blocking=True) for part in self))
-
-
-def join(truths: Sequence[Truth]) -> Truth:
-    """One batch of several, in their order, filled up to the fullest image.
-
-    Args:
-        truths: At least one; each of any number of images, their masks of one size.
-    """
-    most = max(truth.labels.shape[1] for truth in truths)
-    filled = [_filled(truth, most - truth.labels.shape[1]) for truth in truths]
-    return Truth(*(torch.cat(parts) for parts in zip(*filled, strict=True)))
-
-
-def _filled(truth: Truth, count: int) -> Truth:
-    """A batch with `count` entries of padding at the end of each image."""
-    return Truth(
-        pad(truth.boxes, (0, 0, 0, count)),
-        pad(truth.labels, (0, count), value=PADDING),
-        pad(truth.crowd, (0, count)),
-        pad(truth.masks, (0, 0, 0, 0, 0, count)),
-    )

@@ -50,7 +50,7 @@ def curves(
         categories: How many; their ids are 1, 2, ...
         kind: What overlaps: masks or boxes.
         most: Found cells of one category in one image that count, those of the highest scores.
-        engine: "pycocotools"; "hotcoco", several times faster; "auto": hotcoco where it is installed.
+        engine: "pycocotools"; "hotcoco", equal to 1e-6; "auto": hotcoco where it is installed.
 
     Returns:
         (10, 101, categories, 4) precision at overlaps .50, .55, ... .95 and recalls 0, .01, ... 1, of all

@@ -127,7 +127,7 @@ def average_precision(
         categories: Those that are judged, in the order of the rows.
         kind: "mask" or "box": what overlaps.
         most: Found cells of one category in one image that count, those of the highest scores; None: all.
-        engine: "pycocotools", "hotcoco" (equal, and faster), or "auto": hotcoco where it is installed.
+        engine: "pycocotools", "hotcoco" (equal to 1e-6), or "auto": hotcoco where it is installed.
 
     Raises:
         RecipeError: No category, `most` below 1, hotcoco is asked for and missing, or a cell has no outline

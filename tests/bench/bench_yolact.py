@@ -89,7 +89,8 @@ def case(batch: int, cells: int, size: int, device: torch.device) -> Case:
     """Discs of 30 to 150 px of 550 on inputs of `size` px."""
     levels = reference.levels_of(size)
     mask = 2 * levels[0][0]
-    truth = reference.truth(0, batch, cells, mask=mask, labels=1, side=0.27).to(device)
+    here = reference.truth(0, batch, cells, mask=mask, labels=1, side=0.27)
+    truth = Truth(*(part.to(device) for part in here))
     noise = reference.outputs(0, batch, levels, mask=mask, labels=1, k=32)
     parts = (part.detach().to(device).requires_grad_() for part in noise[:5] if part is not None)
     return Case(truth, Outputs(*parts, levels), priors(levels, (size, size)).to(device))

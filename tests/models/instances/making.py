@@ -7,6 +7,7 @@ import pytest
 from shapely.geometry import Point, box
 
 from smearprep.models import zoo
+from smearprep.models.instances.draws import Draw
 from smearprep.models.instances.scenes import Scene
 from smearprep.models.recipes import Distortion, InstanceRecipe
 from smearprep.models.yolact.design import Design
@@ -47,3 +48,14 @@ def scene(
 def disc(x: float, y: float, radius: float) -> object:
     """A round cell."""
     return Point(x, y).buffer(radius, 16)
+
+
+def whole(image: int, extent: tuple[int, int], size: int) -> Draw:
+    """An image as it is, resized to the input.
+
+    Args:
+        image: Its number.
+        extent: (width, height) in px.
+        size: Of the input, px.
+    """
+    return Draw(image, (0, 0, *extent), (0, 0, size, size))

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smearprep.errors import RecipeError
-from smearprep.models.instances.draws import centred, draw, rectangles, whole
+from smearprep.models.instances.draws import centred, draw, rectangles
 from smearprep.models.recipes import Distortion
-from tests.models.instances.making import STILL
+from tests.models.instances.making import STILL, whole
 
 EXTENT = (120, 90)
 BOXES = np.array([[10, 10, 30, 25], [60, 50, 75, 70], [100, 80, 120, 90]], np.float32)

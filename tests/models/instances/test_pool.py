@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import box
 
-from smearprep.models.instances.draws import Draw, draw, whole
+from smearprep.models.instances.draws import Draw, draw
 from smearprep.models.instances.inputs import MEAN, STD, inputs
 from smearprep.models.instances.pool import ScenePool
 from smearprep.models.recipes import Distortion
-from tests.models.instances.making import disc, scene
+from tests.models.instances.making import disc, scene, whole
 
 CATEGORIES = ("WBC",)
 

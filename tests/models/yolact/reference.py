@@ -6,6 +6,7 @@ scenes that both are tried on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from smearprep.models.yolact.losses import Losses
 from smearprep.models.yolact.outputs import Outputs
-from smearprep.models.yolact.truth import Truth
+from smearprep.models.yolact.truth import PADDING, Truth
 
 
 class Found(NamedTuple):
@@ -204,3 +205,24 @@ def levels_of(size: int) -> tuple[tuple[int, int], ...]:
     while len(sides) < 5:
         sides.append(-(-sides[-1] // 2))
     return tuple((side, side) for side in sides)
+
+
+def join(truths: Sequence[Truth]) -> Truth:
+    """One batch of several, in their order, filled up to the fullest image.
+
+    Args:
+        truths: At least one; each of any number of images, their masks of one size.
+    """
+    most = max(truth.labels.shape[1] for truth in truths)
+    filled = [_filled(truth, most - truth.labels.shape[1]) for truth in truths]
+    return Truth(*(torch.cat(parts) for parts in zip(*filled, strict=True)))
+
+
+def _filled(truth: Truth, count: int) -> Truth:
+    """A batch with `count` entries of padding at the end of each image."""
+    return Truth(
+        F.pad(truth.boxes, (0, 0, 0, count)),
+        F.pad(truth.labels, (0, count), value=PADDING),
+        F.pad(truth.crowd, (0, count)),
+        F.pad(truth.masks, (0, 0, 0, 0, 0, count)),
+    )

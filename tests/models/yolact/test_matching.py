@@ -14,7 +14,7 @@ from smearprep.models.yolact import matching
 from smearprep.models.yolact.anchors import priors
 from smearprep.models.yolact.boxes import centres_to_corners, ious
 from smearprep.models.yolact.matching import Matches, match
-from smearprep.models.yolact.truth import Truth, join
+from smearprep.models.yolact.truth import Truth
 from tests.models.yolact import reference
 
 LAW = settings(deadline=None, max_examples=40)
@@ -75,7 +75,7 @@ def test_parts_of_a_match_agree(truth: Truth) -> None:
 @LAW
 @given(truth=scenes(), more=st.integers(1, 4))
 def test_padding_changes_nothing(truth: Truth, more: int) -> None:
-    longer = join([truth, reference.truth(0, 1, truth.labels.shape[1] + more, mask=4)])
+    longer = reference.join([truth, reference.truth(0, 1, truth.labels.shape[1] + more, mask=4)])
     found, wanted = match(longer, SMALL), match(truth, SMALL)
     assert torch.equal(found.classes[:-1], wanted.classes)
     assert torch.equal(found.cells[:-1], wanted.cells)
@@ -233,7 +233,7 @@ def test_all_red_cells_of_the_real_fields_have_a_prior(real_data) -> None:
             count = box.shape[1]
             none = torch.zeros(1, count)
             fields.append(Truth(box, none.long(), none.bool(), torch.zeros(1, count, 1, 1).bool()))
-    truth = join(fields)
+    truth = reference.join(fields)
     found = match(truth, priors(reference.levels_of(550), (550, 550)))
     assert int(truth.single.sum()) == 3832
     for image, single in enumerate(truth.single):

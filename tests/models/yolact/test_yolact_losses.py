@@ -25,7 +25,7 @@ from smearprep.models.yolact.losses import (
 )
 from smearprep.models.yolact.matching import match
 from smearprep.models.yolact.outputs import Outputs
-from smearprep.models.yolact.truth import Truth, join
+from smearprep.models.yolact.truth import Truth
 from tests.models.yolact import reference
 
 LAW = settings(deadline=None, max_examples=25)
@@ -113,7 +113,7 @@ def test_losses_and_slopes_are_numbers(scene: Scene) -> None:
 @given(scene=scenes(), more=st.integers(1, 3))
 def test_padding_changes_nothing(scene: Scene, more: int) -> None:
     truth, outputs = scene.truth, scene.outputs
-    longer = join([truth, reference.truth(0, 1, truth.labels.shape[1] + more)])
+    longer = reference.join([truth, reference.truth(0, 1, truth.labels.shape[1] + more)])
     padded = Truth(*(part[:-1] for part in longer))
     for own, other in zip(_losses(padded, outputs), _losses(truth, outputs), strict=True):
         assert _value(own) == pytest.approx(_value(other), rel=1e-6)
@@ -265,7 +265,7 @@ def test_one_huge_cell_and_a_speck() -> None:
 
 def test_800_cells_in_one_image_beside_one_without() -> None:
     crowded, empty = reference.truth(0, 1, 800, mask=32, side=0.05), reference.truth(0, 1, 0, mask=32)
-    truth = join([crowded, empty])
+    truth = reference.join([crowded, empty])
     levels = reference.levels_of(120)
     own, outputs = priors(levels, (120, 120)), reference.outputs(0, 2, levels, mask=32)
     found = _losses(truth, outputs, own)
