@@ -149,7 +149,7 @@ def predict(
     strict: args.Strict = False,
     as_json: Json = False,
 ) -> None:
-    """Say of images where cells are: masks, edges, and outlines that QuPath and other programs open."""
+    """Say of images where cells are: masks, edges, and outlines that QuPath and labelme open."""
 
     def job(progress: Progress) -> Summary:
         need_torch()

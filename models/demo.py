@@ -89,7 +89,7 @@ def _picture(out: Path) -> None:
     """A sheet of predicted images: the image, its mask, and the cells drawn over it."""
     pictures: list[RGB] = []
     names: list[str] = []
-    for path in sorted((out / "predictions" / "overlay").glob("*.jpg")):
+    for path in sorted((out / "predictions" / "overlay").glob("*.png")):
         mask = read(out / "predictions" / "mask" / f"{path.stem}.png")
         (image,) = (out / "cells" / "images").glob(f"*/{path.stem}.*")
         pictures += [_smaller(read(image)), _smaller(mask), _smaller(read(path))]

@@ -11,6 +11,7 @@ from smearprep.errors import RecipeError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "bf16", "float32"]
+_FASTEST_FIRST: tuple[Device, ...] = ("cuda", "mps", "cpu")
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,15 @@ class Hardware:
             RecipeError: The device that was asked for is not there.
         """
         there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-        if self.device == "auto":
-            return next(name for name in ("cuda", "mps", "cpu") if there[name])
-        if not there[self.device]:
-            raise RecipeError(f"device {self.device}: this computer, or this build of torch, has none")
-        if self.device == "cuda" and torch.cuda.device_count() < self.devices:
-            raise RecipeError(f"{self.devices} devices: this computer has {torch.cuda.device_count()}")
-        return self.device
+        kind = self.device
+        if kind == "auto":
+            kind = next(name for name in _FASTEST_FIRST if there[name])
+        elif not there[kind]:
+            raise RecipeError(f"device {kind}: this computer, or this build of torch, has none")
+        most = {"cuda": torch.cuda.device_count(), "mps": 1}.get(kind, self.devices)
+        if most < self.devices:
+            raise RecipeError(f"{self.devices} devices: this computer has {most} of kind {kind}")
+        return kind
 
     @property
     def autocast(self) -> torch.dtype | None:

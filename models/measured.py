@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,20 +18,33 @@ class Measured:
     """Figures of a run on a subset.
 
     Args:
-        data: SHA-256 of the images and cells.
-        images: How many there were.
-        by_category: True cells of each category.
         tables: Rows by title, for people and for JSON.
-        findings: What was left out.
         pictures: (file name, PNG) to be kept beside the figures.
     """
 
+    tables: Mapping[str, Sequence[Row]]
+    pictures: Sequence[tuple[str, bytes]] = ()
+
+
+@dataclass(frozen=True)
+class Exam:
+    """The images on which a run is to be measured, read; the network has not looked at them yet.
+
+    Args:
+        subset: The subset that they are.
+        data: SHA-256 of the images and cells.
+        images: How many there are.
+        by_category: True cells of each category.
+        findings: What was left out.
+        measure: Lets the network look at them.
+    """
+
+    subset: str
     data: str
     images: int
     by_category: Mapping[str, int]
-    tables: Mapping[str, Sequence[Row]]
-    findings: Sequence[Finding] = ()
-    pictures: Sequence[tuple[str, bytes]] = ()
+    findings: Sequence[Finding]
+    measure: Callable[[], Measured]
 
 
 def choose_subset(folder: Path, there: Collection[str], subset: str | None) -> str:

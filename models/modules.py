@@ -50,9 +50,16 @@ class TrainingModule(lightning.LightningModule):
         )
         if self._mean is not None:
             self._mean.requires_grad_(False)
-        self.run_network = cast(Callable[[Tensor], Any], torch.compile(network) if compiled else network)
+        # In a tuple, or torch would take it for a further part of the module, and a checkpoint would fit only
+        # with, or only without compiling.
+        self._runner = (cast(Callable[[Tensor], Any], torch.compile(network) if compiled else network),)
         self._losses: list[tuple[int, Tensor, str]] = []
         self._summed: Tensor | None = None
+
+    @property
+    def run_network(self) -> Callable[[Tensor], Any]:
+        """The network as it is trained: compiled, or as it is."""
+        return self._runner[0]
 
     @property
     def kept(self) -> nn.Module:

@@ -91,8 +91,10 @@ def read_run(folder: Path) -> Run:
         raise LayoutError(f"{folder}: is no run of `smearprep train`: it holds no {RUN_FILE}")
     record = read_json(path)
     try:
-        recipe = training_from(record["recipe"], RUN_FILE)
-        categories = tuple(str(name) for name in record["categories"])
+        entries, categories = record["recipe"], tuple(str(name) for name in record["categories"])
+        if not isinstance(entries, dict) or not categories:
+            raise TypeError("recipe or categories")
+        recipe = training_from(entries, RUN_FILE)
         return Run(folder, recipe, categories, str(record["data"]), str(record["status"]), record)
     except (KeyError, TypeError) as error:
         raise DataError(path, f"is not as `smearprep train` writes it (entry {error}); train again") from None
@@ -247,14 +249,24 @@ def load_network(run: Run, weights: str = "best") -> nn.Module:
         RecipeError: Neither of these.
         DataError: The weights are missing, damaged, or of another network.
     """
+    path = weights_file(run, weights)
+    network = build_network(run.recipe, run.categories)
+    load_weights(path, network, run.network.name)
+    return network.eval()
+
+
+def weights_file(run: Run, weights: str) -> Path:
+    """Where the weights of a run lie.
+
+    Raises:
+        RecipeError: Neither "best" nor "last" is asked for.
+    """
     if weights not in WEIGHTS:
         raise RecipeError(f"weights {weights!r}: choose {' or '.join(WEIGHTS)}")
     path = run.folder / f"{weights}.safetensors"
     if not path.is_file() and weights == "best":
-        path = run.folder / "last.safetensors"  # of a run without validation
-    network = build_network(run.recipe, run.categories)
-    load_weights(path, network, run.network.name)
-    return network.eval()
+        return run.folder / "last.safetensors"  # of a run without validation
+    return path
 
 
 def build_network(recipe: TrainingRecipe, categories: Sequence[str]) -> nn.Module:

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from smearprep.errors import OutputError
+from smearprep.errors import OutputError, RecipeError
 from smearprep.findings import Finding, Summary
 from smearprep.models.costs import count_parameters
 from smearprep.models.engine import History, PhaseJob, run_phase
@@ -55,12 +55,18 @@ def train(
     Raises:
         LayoutError: No prepared set.
         DataError: The backbone's weights cannot be used; with `strict`, an image cannot be read.
-        RecipeError: The set lacks the category, outlines, or drawn outlines for edges.
+        RecipeError: The set lacks the category, outlines, or drawn outlines for edges; or the batch cannot be
+            shared out to the devices.
         OutputError: The run folder holds something else, or cannot be written.
         TrainingError: The loss became no number.
         KeyboardInterrupt: Interrupted; the run holds weights, and the same call goes on.
     """
     hardware = hardware or Hardware()
+    if recipe.batch % hardware.devices:
+        raise RecipeError(
+            f"{recipe.where}: a batch of {recipe.batch} cannot be shared out evenly to {hardware.devices} "
+            "devices; give another with --batch"
+        )
     learned = lesson(recipe, folder, strict=strict, backbone=backbone)
     findings = list(learned.findings)
     network = learned.network()

@@ -22,7 +22,7 @@ class Wanted:
         path: Its file.
         source: What outputs call it.
         oriented: It is shown as its EXIF orientation says.
-        truth: The cells of the wanted categories that are known to be in it, or None.
+        truth: All cells of the wanted categories in it, or None: nobody looked for them, or told them apart.
     """
 
     path: Path
@@ -63,7 +63,8 @@ def _in_folder(folder: Path, categories: Collection[str]) -> Iterator[Wanted]:
         return
     for sample in datasets.load(folder, name="prepared").samples:
         cells = tuple(cell for cell in sample.cells if cell.label in categories)
-        known = sample.annotated.issuperset(categories)
+        crowded = any(crowd.label in categories for crowd in sample.crowds)
+        known = sample.annotated.issuperset(categories) and not crowded
         yield Wanted(sample.path, relative(sample.path, folder), sample.oriented, cells if known else None)
 
 

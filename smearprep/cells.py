@@ -12,7 +12,7 @@ import shapely
 from smearprep.errors import RecipeError
 from smearprep.findings import Finding
 from smearprep.geometry import FloatArray, Mask, box_iou, clip
-from smearprep.records import Cell
+from smearprep.records import Cell, ImageCells
 
 LabelMap = Mapping[str, str]
 
@@ -92,7 +92,7 @@ def relabel_names(
 
 
 def fit_to_image(
-    cells: Sequence[Cell], size: tuple[int, int], file: str
+    cells: Sequence[Cell], size: tuple[int, int], file: str, what: str = "cell"
 ) -> tuple[tuple[Cell, ...], list[Finding]]:
     """Cut cells at the image's border; leave out those wholly beyond it.
 
@@ -100,6 +100,7 @@ def fit_to_image(
         cells: In px of the image.
         size: (width, height) of the image in px.
         file: For the findings.
+        what: They call each of them so.
 
     Returns:
         The cells that have a part in the image, in order, and a finding for each that was changed.
@@ -120,13 +121,20 @@ def fit_to_image(
         if not beyond[n]:
             kept.append(cell)
         elif clipped[n] is None:
-            what = f"the {cell.label} cell lies outside the {size[0]}x{size[1]} image; left out"
-            findings.append(Finding("outside", what, file, str(n)))
+            told = f"the {cell.label} {what} lies outside the {size[0]}x{size[1]} image; left out"
+            findings.append(Finding("outside", told, file, str(n)))
         else:
             kept.append(replace(cell, shape=clipped[n]))
-            what = f"the {cell.label} cell reached beyond the {size[0]}x{size[1]} image; cut at its border"
-            findings.append(Finding("clipped", what, file, str(n)))
+            told = f"the {cell.label} {what} reached beyond the {size[0]}x{size[1]} image; cut at its border"
+            findings.append(Finding("clipped", told, file, str(n)))
     return tuple(kept), findings
+
+
+def fit_regions(image: ImageCells, size: tuple[int, int], file: str) -> tuple[ImageCells, list[Finding]]:
+    """What `fit_to_image` does, for the cells and the crowds of an image."""
+    cells, found = fit_to_image(image.cells, size, file)
+    crowds, also_found = fit_to_image(image.crowds, size, file, "crowd")
+    return replace(image, cells=cells, crowds=crowds), [*found, *also_found]
 
 
 def near_duplicates(cells: Sequence[Cell], threshold: float = 0.8) -> list[tuple[int, int, float]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from smearprep import formats
-from smearprep.cells import LabelMap, fit_to_image, relabel, relabel_names
+from smearprep.cells import LabelMap, fit_regions, relabel, relabel_names
 from smearprep.datasets.files import is_image, walk
 from smearprep.errors import DataError, LayoutError, OutputError
 from smearprep.findings import Finding, Kind, Summary, count_kinds
@@ -23,7 +23,7 @@ from smearprep.formats.writing import Holds, WriteOptions, Writer, fit_to_format
 from smearprep.images import is_file, read_bytes
 from smearprep.jsonfiles import read_json
 from smearprep.pictures import Pictures
-from smearprep.records import ImageCells
+from smearprep.records import Cell, ImageCells
 from smearprep.rendering import Progress
 from smearprep.xmlfiles import read_xml
 
@@ -194,14 +194,14 @@ class _Job:
 
     def _add_image(self, writer: Writer, image: ImageCells, file: str, found: list[Finding]) -> None:
         """Add one image; `found` are the findings that its reader made of it."""
-        read = len(image.cells) + sum(_is_lost_shape(finding) for finding in found)
+        read = len(image.cells) + len(image.crowds) + sum(_is_lost_shape(finding) for finding in found)
         self.shapes_read += read
-        self.labels_read.update(cell.label for cell in image.cells)
+        self.labels_read.update(cell.label for cell in (*image.cells, *image.crowds))
         picture = self.pictures.find(image, file)
         if isinstance(picture, Finding):
             self.findings.append(picture)
             return
-        cells, cut = fit_to_image(image.cells, picture.size, file)
+        image, cut = fit_regions(image, picture.size, file)
         self.findings += cut
         if self._first_file.setdefault(picture.name, file) != file:
             what = f"{picture.name} is annotated in {self._first_file[picture.name]} as well; both are kept"
@@ -209,9 +209,10 @@ class _Job:
         settled = ImageCells(
             picture.name,
             picture.size,
-            relabel(cells, self.labels),
+            relabel(image.cells, self.labels),
             file,
             relabel_names(image.annotated, self.labels),
+            relabel(image.crowds, self.labels),
         )
         fitting = fit_to_format(self._of_categories(settled), self.holds, self.writing, self.findings)
         writer.add(fitting, picture.path)
@@ -219,24 +220,24 @@ class _Job:
         counts = {
             "shapes_read": read,
             "cells": len(fitting.cells),
-            "left_out": max(read - len(fitting.cells), 0),
+            "left_out": max(read - len(fitting.cells) - len(fitting.crowds), 0),
         }
         counts["repaired"] = sum(finding.kind == "repaired" for finding in found)
         self.rows.append({"image": picture.name, **counts})
 
     def _of_categories(self, image: ImageCells) -> ImageCells:
-        """An image without the cells of other categories than the stated ones."""
+        """An image without the cells and crowds of other categories than the stated ones."""
         wanted = frozenset(self.writing.categories)
-        if not wanted or all(cell.label in wanted for cell in image.cells):
-            return image if not wanted else replace(image, annotated=image.annotated & wanted)
-        others = Counter(cell.label for cell in image.cells if cell.label not in wanted)
-        for label, count in sorted(others.items()):
-            what = (
-                f"{count} cells of {image.file_name} are {label!r}, which is none of the categories; left out"
-            )
-            self._say("unknown_label", what, image.file)
-        cells = tuple(cell for cell in image.cells if cell.label in wanted)
-        return replace(image, cells=cells, annotated=image.annotated & wanted)
+        if not wanted:
+            return image
+        kept: dict[str, tuple[Cell, ...]] = {}
+        for name, regions in (("cells", image.cells), ("crowds", image.crowds)):
+            others = Counter(one.label for one in regions if one.label not in wanted)
+            for label, count in sorted(others.items()):
+                what = f"{count} {name} of {image.file_name} are {label!r}, which is none of the categories"
+                self._say("unknown_label", f"{what}; left out", image.file)
+            kept[name] = tuple(one for one in regions if one.label in wanted)
+        return replace(image, cells=kept["cells"], crowds=kept["crowds"], annotated=image.annotated & wanted)
 
     def _say(self, kind: Kind, what: str, file: str) -> None:
         self.findings.append(Finding(kind, what, file))

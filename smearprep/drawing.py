@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import shapely
-from shapely.geometry import Point
+from shapely.geometry import MultiPolygon, Point, Polygon
 
 from smearprep.errors import GeometryError
 from smearprep.records import Cell, Shape, ViewCell
@@ -71,6 +71,21 @@ def overlay(
         counts = Counter(label for label, _ in drawn)
         _draw_legend(out, [(f"{name} {counts[name]}", colours[name]) for name in names])
     return out
+
+
+def dotted(shape: Shape, width: float) -> MultiPolygon:
+    """The outline of a shape as dots, 3 lines wide and 9 apart: so an overlay tells a crowd from a cell.
+
+    Args:
+        shape: A region, in px.
+        width: Of a line, px.
+    """
+    dots: list[Polygon] = []
+    for ring in shapely.get_rings(shapely.get_parts(shape)):
+        count = max(3, round(ring.length / (9 * width)))
+        places = shapely.line_interpolate_point(ring, np.arange(count) / count, normalized=True)
+        dots += shapely.buffer(places, 1.5 * width).tolist()
+    return MultiPolygon(dots)
 
 
 def line_width(width: int, height: int) -> int:

@@ -10,7 +10,7 @@ from smearprep.findings import Finding
 from smearprep.images import RGB
 from smearprep.opened import OpenedSet, load_images
 from smearprep.records import Cell, Sample
-from smearprep.targets import Target, rasterise
+from smearprep.targets import MASK_UNKNOWN, Target, rasterise
 
 _BYTES_A_PIXEL = 8  # three colours and the target, and once more where chips are cut from
 
@@ -38,6 +38,11 @@ class LabelledImage:
         """True if somebody drew an outline in it: only then does it teach edges."""
         return any(cell.outline == "drawn" for cell in self.cells)
 
+    @property
+    def is_countable(self) -> bool:
+        """True if all its cells were told apart: it has no crowd."""
+        return not (self.target & MASK_UNKNOWN).any()
+
 
 def load_labelled(
     opened: OpenedSet,
@@ -60,9 +65,10 @@ def load_labelled(
         DataError: An image cannot be read and `findings` is None, or the subset does not fit into memory.
     """
 
-    def make(sample: Sample, image: RGB, cells: tuple[Cell, ...], digest: str) -> LabelledImage:
-        target = rasterise(cells, sample.size)
-        return LabelledImage(sample.source, equalise(image) if equalised else image, target, cells, digest)
+    def make(sample: Sample, image: RGB, digest: str) -> LabelledImage:
+        target = rasterise(sample.cells, sample.size, crowds=sample.crowds)
+        shown = equalise(image) if equalised else image
+        return LabelledImage(sample.source, shown, target, sample.cells, digest)
 
     return load_images(
         opened, subset, make, bytes_a_pixel=_BYTES_A_PIXEL, progress=progress, findings=findings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -16,12 +16,12 @@ from smearprep.errors import DataError, RecipeError
 from smearprep.findings import Finding
 from smearprep.images import RGB, decode, read_bytes
 from smearprep.pools import cores
-from smearprep.records import Cell, RawSet, Sample
+from smearprep.records import RawSet, Sample
 
 T = TypeVar("T")
-Make = Callable[[Sample, RGB, tuple[Cell, ...], str], T]
-"""What is made of an image: of its sample, its (H, W, 3) uint8 RGB px, its cells of the opened categories,
-and the SHA-256 of its file and those cells."""
+Make = Callable[[Sample, RGB, str], T]
+"""What is made of an image: of its sample, with the cells and crowds of the opened categories alone, its
+(H, W, 3) uint8 RGB px, and the SHA-256 of its file and those cells and crowds."""
 
 
 @dataclass(frozen=True)
@@ -176,11 +176,15 @@ def load_images(
 def _load(sample: Sample, categories: tuple[str, ...], make: Make[T]) -> T:
     data = read_bytes(sample.path)
     image = decode(data, sample.path, sample.oriented)
-    cells = tuple(cell for cell in sample.cells if cell.label in categories)
+    cells, crowds = (
+        tuple(one for one in regions if one.label in categories) for regions in (sample.cells, sample.crowds)
+    )
     digest = sha256(data)
     for cell in cells:
         digest.update(f"{cell.label}\n{cell.outline}\n".encode() + cell.shape.wkb)
-    return make(sample, image, cells, digest.hexdigest())
+    for crowd in crowds:
+        digest.update(f"{crowd.label}\ncrowd\n".encode() + crowd.shape.wkb)
+    return make(replace(sample, cells=cells, crowds=crowds), image, digest.hexdigest())
 
 
 def _check_memory(folder: Path, samples: Sequence[Sample], bytes_a_pixel: int) -> None:

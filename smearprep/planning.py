@@ -15,7 +15,7 @@ from smearprep.findings import Finding
 from smearprep.recipes import Recipe, Source
 from smearprep.records import Plan, PlannedView, RawSet, Sample, View, ViewCell
 from smearprep.splitting import NO_CELL, Split, Unit, assign
-from smearprep.tiling import show_cells
+from smearprep.tiling import show_cells, show_crowds
 
 UNSPLIT = "all"
 """The one subset of a set that is not split."""
@@ -66,7 +66,8 @@ def plan(recipe: Recipe, raw: Sequence[tuple[Source, RawSet]]) -> Plan:
         if name.casefold() in taken:  # an image that is itself called like a window of another one
             name = f"{name}-{_mark(s.sample.source)}"
         taken.add(name.casefold())
-        views.append(PlannedView(s.sample, s.view, name, subset, s.cells))
+        crowds = show_crowds(s.sample, s.view)
+        views.append(PlannedView(s.sample, s.view, name, subset, s.cells, crowds))
     return Plan(tuple(views), categories, tuple(findings))
 
 
@@ -100,11 +101,14 @@ def _chosen(
             what = f"nobody looked for {', '.join(missing)} in this image; left out"
             findings.append(Finding("not_annotated", what, sample.source))
             continue
-        cells = tuple(cell for cell in relabel(sample.cells, source.labels) if cell.label in wanted)
+        cells, crowds = (
+            tuple(one for one in relabel(regions, source.labels) if one.label in wanted)
+            for regions in (sample.cells, sample.crowds)
+        )
         smear = sample.smear
         if raw_set.dataset != "prepared":  # two data sets may number their smears alike
             smear = f"{raw_set.dataset}/{smear}"
-        yield replace(sample, smear=smear, cells=cells, annotated=annotated & wanted)
+        yield replace(sample, smear=smear, cells=cells, crowds=crowds, annotated=annotated & wanted)
 
 
 def _located(finding: Finding, dataset: str) -> Finding:

@@ -94,7 +94,10 @@ def preview(
 def _target(
     sample: Sample, category: str, number: int = 0, of: int = 0, progress: Progress | None = None
 ) -> Target:
-    target = rasterise([cell for cell in sample.cells if cell.label == category], sample.size)
+    cells, crowds = (
+        [one for one in regions if one.label == category] for regions in (sample.cells, sample.crowds)
+    )
+    target = rasterise(cells, sample.size, crowds=crowds)
     if progress:
         progress(number + 1, of)
     return target

@@ -84,6 +84,7 @@ class ImageCells:
         cells: The cells, in the file's order.
         file: The annotation file, as it was given.
         annotated: Categories that were looked for in this image, found or not.
+        crowds: Regions full of cells that nobody told apart (COCO's iscrowd): no cells, and no background.
     """
 
     file_name: str
@@ -91,6 +92,7 @@ class ImageCells:
     cells: tuple[Cell, ...]
     file: str
     annotated: frozenset[str] = frozenset()
+    crowds: tuple[Cell, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class Sample:
         oriented: True if the frame of `size` and `cells` is the image after its EXIF orientation is
             applied; False if it is the stored pixel grid.
         attributes: Stain, camera, film label, ...: JSON values only.
+        crowds: As of `ImageCells`; the categories among them count as looked for all the same.
 
     Raises:
         GeometryError: The size is not positive.
@@ -124,6 +127,7 @@ class Sample:
     subset: str | None = None
     oriented: bool = True
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    crowds: tuple[Cell, ...] = ()
 
     def __post_init__(self) -> None:
         if min(self.size) < 1:
@@ -229,6 +233,7 @@ class PlannedView:
         name: File name without suffix, unique in the plan.
         subset: "train", "val", "test", or "all" where nothing was split.
         cells: What the View shows.
+        crowds: What it shows of the sample's crowds, in canvas px, clipped to window and image.
     """
 
     sample: Sample
@@ -236,6 +241,7 @@ class PlannedView:
     name: str
     subset: str
     cells: tuple[ViewCell, ...] = ()
+    crowds: tuple[Cell, ...] = ()
 
 
 @dataclass(frozen=True)

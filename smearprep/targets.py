@@ -19,8 +19,9 @@ from smearprep.records import Cell, Outline
 Target = NDArray[np.uint8]
 """(H, W) uint8, the bits below."""
 
-MASK, EDGE, EDGE_UNKNOWN = 1, 2, 4
-"""Bits: inside a cell; on the outline of a cell; where nobody knows whether an outline runs."""
+MASK, EDGE, EDGE_UNKNOWN, MASK_UNKNOWN = 1, 2, 4, 8
+"""Bits: inside a cell; on the outline of a cell; where nobody knows whether an outline runs, and where nobody
+knows whether there is a cell: in a crowd, beside the cells that are known."""
 
 EDGE_WIDTH = 2  # px, as the edge maps of Overton & Tucker (2020) are drawn
 _FIXED = 4  # fractional bits of OpenCV's coordinates
@@ -31,6 +32,7 @@ def rasterise(
     size: tuple[int, int],
     edge_width: int = EDGE_WIDTH,
     edges_of: Collection[Outline] = frozenset[Outline](("drawn",)),
+    crowds: Sequence[Cell] = (),
 ) -> Target:
     """Cells as the target of a network with the outputs mask and edge.
 
@@ -42,9 +44,10 @@ def rasterise(
         size: (width, height) of the image in px.
         edge_width: Of the line along an outline, in px.
         edges_of: How the shape of a cell must be known for its outline to count as an edge.
+        crowds: Regions full of cells that nobody told apart, in px of the image.
 
     Returns:
-        (height, width) uint8, bits `MASK`, `EDGE`, `EDGE_UNKNOWN`.
+        (height, width) uint8, bits `MASK`, `EDGE`, `EDGE_UNKNOWN`, `MASK_UNKNOWN`.
 
     Raises:
         GeometryError: A cell has no outline.
@@ -64,8 +67,19 @@ def rasterise(
         else:
             _fill(unknown, cell.shape)
             cv2.polylines(unknown, lines, True, 1, 2 * edge_width + 1, shift=_FIXED)
+    unsure = _crowded(crowds, target)
+    unknown |= unsure
     known_edges = np.where(unknown > 0, 0, edges).astype(np.uint8)
-    return target | known_edges | (unknown > 0).astype(np.uint8) * np.uint8(EDGE_UNKNOWN)
+    return target | known_edges | (unknown > 0) * np.uint8(EDGE_UNKNOWN) | unsure * np.uint8(MASK_UNKNOWN)
+
+
+def _crowded(crowds: Sequence[Cell], target: Target) -> Target:
+    """1 in crowds, but for the cells that are known there and lie in the target already: (H, W)."""
+    inside = np.zeros_like(target)
+    for crowd in crowds:
+        assert isinstance(crowd.shape, Polygon | MultiPolygon), "a crowd without a region"
+        _fill(inside, crowd.shape)
+    return inside & ~target
 
 
 def _fixed(xy: NDArray[np.float64]) -> NDArray[np.int32]:

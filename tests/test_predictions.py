@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from shapely.geometry import Polygon
 
 from smearprep import formats
 from smearprep.counting import defaults, instances, labels_to_cells
@@ -76,9 +78,9 @@ def test_other_programs_find_masks_cells_and_a_picture(tmp_path: Path) -> None:
     mask, edge = planes()
     separated = cv2.imread(str(tmp_path / "said/separated/a.png"), cv2.IMREAD_UNCHANGED)
     assert (separated == np.where((mask > 127) & (edge <= 127), 255, 0)).all()
-    drawn = read(tmp_path / "said/overlay/deep/b.jpg")
+    drawn = read(tmp_path / "said/overlay/deep/b.png")
     assert drawn.shape == (*SIZE[::-1], 3) and np.abs(drawn.astype(int) - noise(SIZE, 1)).mean() > 1
-    for name in ("cells.json", "geojson/a.geojson"):
+    for name in ("cells.json", "geojson/a.geojson", "labelme/a.json"):
         findings: list = []
         path = tmp_path / "said" / name
         image = next(formats.read(path, ReadOptions(), findings))
@@ -90,11 +92,30 @@ def test_other_programs_find_masks_cells_and_a_picture(tmp_path: Path) -> None:
     assert {row["made_by"] for row in coco["annotations"]} == {"do-unet 12ab"}
 
 
+def test_labelme_finds_the_image_in_its_file_and_slits_instead_of_holes(tmp_path: Path) -> None:
+    mask, _ = planes()
+    ring = Polygon([(5, 5), (60, 5), (60, 50), (5, 50)], [[(20, 20), (20, 30), (30, 30), (30, 20)]])
+    cell = Cell("RBC", ring, "made", {"score": 0.75, "made_by": "net"})
+    with PredictionWriter(tmp_path / "said", ["RBC"], "net", "12ab", has_edge=False) as writer:
+        writer.add("deep/a", noise(SIZE), mask, None, [cell], source="deep/a.tif")
+    path = tmp_path / "said/labelme/deep/a.json"
+    data = json.loads(path.read_bytes())
+    picture = cv2.imdecode(np.frombuffer(b64decode(data["imageData"]), np.uint8), cv2.IMREAD_COLOR_RGB)
+    assert picture.shape == (*SIZE[::-1], 3) and np.abs(picture.astype(int) - noise(SIZE)).mean() < 4
+    assert (data["imagePath"], data["imageWidth"], data["imageHeight"]) == ("a.tif", *SIZE)
+    assert [(s["shape_type"], s["score"]) for s in data["shapes"]] == [("polygon", 0.75)]
+    findings: list = []
+    [image] = formats.read(path, ReadOptions(), findings)
+    [back] = image.cells
+    assert [f.kind for f in findings] == ["repaired"] and back.shape.equals(ring)
+    assert (back.outline, back.attributes) == ("made", cell.attributes)
+
+
 def test_without_an_edge_output_there_are_no_edges(tmp_path: Path) -> None:
     write(tmp_path / "said", has_edge=False)
     assert not (tmp_path / "said/edge").exists()
     assert sorted(path.name for path in (tmp_path / "said").iterdir()) == sorted(
-        {INDEX, "mask", "separated", "cells.json", "geojson", "overlay"}
+        {INDEX, "mask", "separated", "cells.json", "geojson", "labelme", "overlay"}
     )
 
 
@@ -222,7 +243,7 @@ def test_a_png_that_is_missing_or_wrong_is_named(tmp_path: Path) -> None:
             list(read_predictions(tmp_path / "said"))
         assert str(edge) in str(told.value)
     mask.write_bytes(b"no image")
-    with pytest.raises(DataError, match="no image"):
+    with pytest.raises(DataError, match="not an image"):
         list(read_predictions(tmp_path / "said"))
     mask.unlink()
     with pytest.raises(DataError, match=r"a\.png"):

@@ -38,8 +38,9 @@ def ablate(
 ) -> Summary:
     """Train and measure each row, and write OUT/ablation.md and .json.
 
-    A row that is done is not done again; one that was stopped goes on. The table has the rows so far after
-    each of them.
+    A row that is done is neither trained nor measured again; one that was stopped goes on. A row is measured
+    again if the images on which it is measured have changed; where its recipe or what it learned from has,
+    its run is replaced with `force`, and only that. The table has the rows so far after each of them.
 
     Args:
         rows: The trainings.
@@ -94,7 +95,7 @@ def _measured(
     row: AblationRow, run: Path, folder: Path, subset: str | None, hardware: Hardware | None
 ) -> list[dict[str, Any]]:
     """The lines of a row: one a data set or output, as its evaluation has them."""
-    summary = evaluate(run, folder, subset=subset, hardware=hardware)
+    summary = evaluate(run, folder, subset=subset, hardware=hardware, again=False)
     record = read_json(Path(str(summary.output)).with_suffix(".json"))
     lines = record.get("masks") or record.get("outputs") or []
     costs = _costs(row, run)

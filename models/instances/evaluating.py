@@ -14,7 +14,7 @@ from smearprep.models.hardware import Hardware
 from smearprep.models.instances.finding import Finder
 from smearprep.models.instances.scenes import Scene, cells_of, load_scenes
 from smearprep.models.instances.scoring import compared
-from smearprep.models.measured import Measured, Row, choose_subset
+from smearprep.models.measured import Exam, Measured, Row, choose_subset
 from smearprep.models.published import INSTANCES
 from smearprep.models.recipes import spread
 from smearprep.models.runs import Run, instance_recipe, load_network
@@ -23,43 +23,41 @@ from smearprep.opened import digest_of, open_for_many
 _SHOWN = 24  # images of the sheet of mistakes
 
 
-def measure(
+def exam(
     run: Run,
     folder: Path,
     subset: str | None,
     weights: str,
     hardware: Hardware,
     progress: Callable[[int, int], None] | None = None,
-) -> tuple[str, Measured]:
-    """Measure a run on a set.
+) -> Exam:
+    """Read the images on which a run is to be measured.
 
     Returns:
-        The subset; tables of COCO's AP of masks and of boxes, over all images and for each data set, of
-        pixel precision and recall, and of what was found, missed and invented; and a sheet of mistakes.
+        The exam. Its tables are COCO's AP of masks and of boxes, over all images and for each data set, of
+        pixel precision and recall, and of what was found, missed and invented; with a sheet of mistakes.
 
     Raises:
         As `smearprep.models.evaluation.evaluate`.
     """
     finder = finder_of(run, weights, hardware)
     opened = open_for_many(folder, run.categories)
-    subset = choose_subset(folder, opened.samples, subset)
+    chosen = choose_subset(folder, opened.samples, subset)
     findings = list(opened.findings)
-    scenes = load_scenes(opened, subset, findings=findings)
-    images = compared(finder, scenes, progress)
-    tables = {
-        "masks": _precision_rows(run, images, "mask"),
-        "boxes": _precision_rows(run, images, "box"),
-        "pixels": _pixel_rows(run, images),
-        "cells": _confusion_rows(run, images),
-    }
-    return subset, Measured(
-        digest_of(scenes),
-        len(scenes),
-        cells_of(scenes, run.categories),
-        tables,
-        findings,
-        [(f"{subset}.png", _sheet(run, scenes, images))] if scenes else [],
-    )
+    scenes = load_scenes(opened, chosen, findings=findings)
+
+    def measure() -> Measured:
+        images = compared(finder, scenes, progress)
+        tables = {
+            "masks": _precision_rows(run, images, "mask"),
+            "boxes": _precision_rows(run, images, "box"),
+            "pixels": _pixel_rows(run, images),
+            "cells": _confusion_rows(run, images),
+        }
+        return Measured(tables, [(f"{chosen}.png", _sheet(run, scenes, images))] if scenes else [])
+
+    by_category = cells_of(scenes, run.categories)
+    return Exam(chosen, digest_of(scenes), len(scenes), by_category, findings, measure)
 
 
 def finder_of(run: Run, weights: str, hardware: Hardware) -> Finder:

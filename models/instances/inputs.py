@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (its name everywhere)
 from torch import Tensor
 
 from smearprep.models.hexcone import LEAST, from_hexcone, to_hexcone
 from smearprep.models.instances.draws import Draw
+from smearprep.models.transfers import to_device
 
 MEAN, STD = (123.68, 116.78, 103.94), (58.40, 57.12, 57.38)
 """Of the channels R, G, B, of 255: those of ImageNet, which YOLACT's code subtracts and divides by."""
@@ -39,7 +41,7 @@ def inputs(images: Sequence[Tensor], draws: Sequence[Draw], size: int) -> Tensor
         x[n][place] = _resized(images[one.image], one)
         covered[n][place] = True
     x = _coloured(x, draws)
-    mean, std = x.new_tensor(MEAN)[:, None, None], x.new_tensor(STD)[:, None, None]
+    mean, std = to_device(np.array([MEAN, STD], np.float32), device)[..., None, None]
     x = ((x - mean) / std).masked_fill_(~covered, 0)
     return turned(x, draws).contiguous(memory_format=torch.channels_last)
 
@@ -66,20 +68,19 @@ def _turned(x: Tensor, one: Draw) -> Tensor:
 
 def _coloured(x: Tensor, draws: Sequence[Draw]) -> Tensor:
     """Brightness, contrast, saturation and hue of (B, 3, h, w) float32 in [0, 255]."""
-
-    def column(values: Sequence[float]) -> Tensor:
-        return x.new_tensor(values)[:, None, None, None]
-
-    brightness = column([one.brightness for one in draws])
-    first = column([1.0 if one.contrast_last else one.contrast for one in draws])
-    last = column([one.contrast if one.contrast_last else 1.0 for one in draws])
+    contrasts = [(1.0, one.contrast) if one.contrast_last else (one.contrast, 1.0) for one in draws]
+    rows = [
+        (one.brightness, *pair, one.saturation, one.hue / 360)
+        for one, pair in zip(draws, contrasts, strict=True)
+    ]
+    table = to_device(np.array(rows, np.float32), x.device)  # (B, 5)
+    brightness, first, last, saturation, hue = table[..., None, None, None].unbind(1)
     x = ((x + brightness) * first).clamp_(0, 255)
     if any(one.saturation != 1 for one in draws):
-        saturation = column([one.saturation for one in draws])
         top = x.amax(dim=1, keepdim=True)
         x = (top - (top - x) * saturation).clamp_min_(0)
     if any(one.hue for one in draws):
-        x = _hue_turned(x, column([one.hue / 360 for one in draws])[:, 0])
+        x = _hue_turned(x, hue[:, 0])
     return (x * last).clamp_(0, 255)
 
 

@@ -17,9 +17,10 @@ from shapely.geometry import MultiPolygon, Polygon
 from torch import Tensor
 
 from smearprep.geometry import shape_to_mask
-from smearprep.models.instances.draws import Draw, centred
+from smearprep.models.instances.draws import Draw, Rectangle, centred
 from smearprep.models.instances.inputs import inputs, turned
-from smearprep.models.instances.scenes import Scene
+from smearprep.models.instances.scenes import Scene, boxes_of
+from smearprep.models.transfers import to_device
 from smearprep.models.yolact.truth import PADDING, Truth
 
 _AT_ONCE = 2**25  # px of masks in memory at a time while they are looked up: 256 MB of places
@@ -27,21 +28,29 @@ _AT_ONCE = 2**25  # px of masks in memory at a time while they are looked up: 25
 
 @dataclass(frozen=True, eq=False)
 class _Cells:
-    """The cells of one image.
+    """The cells of one image, then its crowds.
 
     Args:
         boxes: (n, 4) float32 x0, y0, x1, y1 in px of the image.
         labels: (n,) int64.
+        crowd: (n,) bool.
         crops: (n, 5) int64: of each mask its first px in the pool, x, y, width and height in the image.
     """
 
     boxes: NDArray[np.float32]
     labels: NDArray[np.int64]
+    crowd: NDArray[np.bool_]
     crops: NDArray[np.int64]
+
+    def seen(self, window: Rectangle) -> NDArray[np.bool_]:
+        """(n,) bool: cells whose centre lies in a window, and crowds that have any part in it."""
+        x, y, width, height = window
+        low, high = self.boxes[:, :2] < (x + width, y + height), self.boxes[:, 2:] > (x, y)
+        return np.where(self.crowd, (low & high).all(axis=1), centred(self.boxes, window))
 
 
 class ScenePool:
-    """Images as they are, and the mask of each cell as the px of its box, all on one device.
+    """Images as they are, and the mask of each cell and crowd as the px of its box, all on one device.
 
     Args:
         scenes: The images; cells without an outline are not allowed.
@@ -66,15 +75,17 @@ class ScenePool:
         px = [np.zeros(1, np.uint8)]  # stands for all that lies outside a mask
         end, self._cells = 1, []
         for scene in scenes:
-            crops = np.empty((len(scene.cells), 5), np.int64)
-            for crop, cell in zip(crops, scene.cells, strict=True):
+            regions = (*scene.cells, *scene.crowds)
+            crops = np.empty((len(regions), 5), np.int64)
+            for crop, cell in zip(crops, regions, strict=True):
                 assert isinstance(cell.shape, Polygon | MultiPolygon), "a cell without an outline"
                 mask, (x, y) = _crop(cell.shape)
                 crop[:] = end, x, y, mask.shape[1], mask.shape[0]
                 px.append(mask.astype(np.uint8).ravel())
                 end += mask.size
-            labels = np.array([numbers[cell.label] for cell in scene.cells], np.int64)
-            self._cells.append(_Cells(scene.boxes, labels, crops))
+            labels = np.array([numbers[cell.label] for cell in regions], np.int64)
+            crowd = np.arange(len(regions)) >= len(scene.cells)
+            self._cells.append(_Cells(boxes_of(regions), labels, crowd, crops))
         self._px = torch.from_numpy(np.concatenate(px)).to(self.device)
 
     def __len__(self) -> int:
@@ -89,26 +100,28 @@ class ScenePool:
             map_size: (height, width) of the truth's masks: of the network's prototypes.
 
         Returns:
-            (B, 3, size, size) float32, normalised; and the cells whose centre is seen, cut off where the
-            input ends.
+            (B, 3, size, size) float32, normalised; and the cells whose centre is seen, and what is seen of
+            crowds, cut off where the input ends.
         """
         return inputs(self._images, draws, self.size), self._truth(draws, map_size)
 
     def _truth(self, draws: Sequence[Draw], map_size: tuple[int, int]) -> Truth:
-        seen = [centred(self._cells[one.image].boxes, one.source) for one in draws]
+        seen = [self._cells[one.image].seen(one.source) for one in draws]
         most = max(int(own.sum()) for own in seen)
         boxes = np.zeros((len(draws), most, 4), np.float32)
         labels = np.full((len(draws), most), PADDING, np.int64)
+        crowd = np.zeros((len(draws), most), bool)
         masks = torch.zeros((len(draws), most, *map_size), dtype=torch.bool, device=self.device)
         for n, (one, own) in enumerate(zip(draws, seen, strict=True)):
             cells, count = self._cells[one.image], int(own.sum())
             boxes[n, :count] = _placed(cells.boxes[own], one, self.size)
             labels[n, :count] = cells.labels[own]
+            crowd[n, :count] = cells.crowd[own]
             masks[n, :count] = self._masks(cells.crops[own], one, map_size)
         return Truth(
-            torch.from_numpy(boxes).to(self.device),
-            torch.from_numpy(labels).to(self.device),
-            torch.zeros(labels.shape, dtype=torch.bool, device=self.device),
+            to_device(boxes, self.device),
+            to_device(labels, self.device),
+            to_device(crowd, self.device),
             turned(masks, draws),
         )
 
@@ -118,11 +131,11 @@ class ScenePool:
         left, top, across, down = one.target
         columns = _image_px(map_size[1], self.size, left, across, x, width)
         rows = _image_px(map_size[0], self.size, top, down, y, height)
-        table = torch.from_numpy(np.ascontiguousarray(crops.T)).to(self.device)[..., None]  # (5, n, 1)
+        table = to_device(np.ascontiguousarray(crops.T), self.device)[..., None]  # (5, n, 1)
         first, x0, y0, w, h = table
-        at = torch.from_numpy(columns).to(self.device) - x0  # (n, map width)
+        at = to_device(columns, self.device) - x0  # (n, map width)
         at = torch.where((at >= 0) & (at < w), at, -len(self._px))
-        line = torch.from_numpy(rows).to(self.device) - y0
+        line = to_device(rows, self.device) - y0
         line = torch.where((line >= 0) & (line < h), line * w, -len(self._px)) + first
         out = torch.empty((len(crops), *map_size), dtype=torch.bool, device=self.device)
         some = max(_AT_ONCE // (map_size[0] * map_size[1]), 1)

@@ -25,7 +25,8 @@ class Scene:
         group: The raw data set that it is from; "" if nobody says.
         image: (H, W, 3) uint8 RGB.
         cells: Of the learned categories, in px of the image.
-        digest: SHA-256 of the image's file and its cells.
+        digest: SHA-256 of the image's file, its cells and its crowds.
+        crowds: Regions full of cells of the learned categories that nobody told apart, in px of the image.
     """
 
     source: str
@@ -33,6 +34,7 @@ class Scene:
     image: RGB
     cells: tuple[Cell, ...]
     digest: str
+    crowds: tuple[Cell, ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -42,7 +44,12 @@ class Scene:
     @property
     def boxes(self) -> NDArray[np.float32]:
         """(n, 4) float32, x0, y0, x1, y1 in px, of the cells."""
-        return np.array([cell.bounds for cell in self.cells], np.float32).reshape(-1, 4)
+        return boxes_of(self.cells)
+
+
+def boxes_of(cells: Sequence[Cell]) -> NDArray[np.float32]:
+    """(n, 4) float32, x0, y0, x1, y1 in px, of cells."""
+    return np.array([cell.bounds for cell in cells], np.float32).reshape(-1, 4)
 
 
 def load_scenes(
@@ -68,10 +75,10 @@ def load_scenes(
     )
 
 
-def _scene(sample: Sample, image: RGB, cells: tuple[Cell, ...], digest: str) -> Scene:
+def _scene(sample: Sample, image: RGB, digest: str) -> Scene:
     origin = str(sample.attributes.get("origin", ""))
     group = origin.partition("/")[0] if "/" in origin else ""
-    return Scene(sample.source, group, image, cells, digest)
+    return Scene(sample.source, group, image, sample.cells, digest, sample.crowds)
 
 
 def cells_of(scenes: Sequence[Scene], categories: Sequence[str]) -> dict[str, int]:

@@ -20,7 +20,11 @@ def compared(
     out = []
     for n, scene in enumerate(scenes, 1):
         found = tuple(finder.cells(scene.image))
-        out.append(ComparedImage(scene.source, scene.size, scene.cells, found, group=scene.group))
+        out.append(
+            ComparedImage(
+                scene.source, scene.size, scene.cells, found, crowds=scene.crowds, group=scene.group
+            )
+        )
         if progress:
             progress(n, len(scenes))
     return out

@@ -17,6 +17,7 @@ from smearprep.augmentation import Draws, border
 from smearprep.errors import GeometryError
 from smearprep.models.hexcone import from_hexcone, to_hexcone
 from smearprep.models.semantic.chip_tensors import recolour, resampled
+from smearprep.models.transfers import to_device
 
 _CPU_BLOCK, _BLOCK = 9 * 2**14, 2**26
 """Px that are worked on at a time: as many as stay in a CPU's cache (4 chips of 188 px), and elsewhere in
@@ -92,8 +93,8 @@ class ImagePool:
         images = torch.empty((n, 3, size, size), device=self.device, memory_format=torch.channels_last)
         targets = torch.empty((n, out, out), dtype=torch.uint8, device=self.device)
         sides, kept = draws.sides(size), draws.kept_sides(size)
-        table = torch.from_numpy(_windows(draws, sides, self._places)).to(self.device)
-        factors = torch.from_numpy(_factors(draws)).to(self.device)
+        table = to_device(_windows(draws, sides, self._places), self.device)
+        factors = to_device(_factors(draws), self.device)
         largest = max(int(sides.max(initial=1)), size)
         block = max((_CPU_BLOCK if self.device.type == "cpu" else _BLOCK) // largest**2, 1)
         for start in range(0, n, block):
@@ -111,7 +112,7 @@ class ImagePool:
         px = self._gather(_chip_lines(table, int(sides.max()), far))
         if (sides == size).all() and (kept == size).all():
             return _unpacked(px), px[:, self._inner, self._inner]
-        both = torch.from_numpy(np.stack([sides, kept])).to(self.device)
+        both = to_device(np.stack([sides, kept]), self.device)
         channels = from_hexcone(*_unpacked(px)).round_()  # 8 bits again, as they were
         colours = to_hexcone(*resampled(channels, both[0], both[1], size))
         return colours, self._gather(_target_lines(table, size, self._inner, far))

@@ -18,9 +18,9 @@ from smearprep.models.recipes import SemanticRecipe
 from smearprep.models.semantic import losses
 from smearprep.models.semantic.whole_image import predict_image
 from smearprep.models.zoo import SemanticNetwork
-from smearprep.targets import EDGE, EDGE_UNKNOWN, MASK, Target
+from smearprep.targets import EDGE, EDGE_UNKNOWN, MASK, MASK_UNKNOWN, Target
 
-BITS = {"mask": (MASK, 0), "edge": (EDGE, EDGE_UNKNOWN)}
+BITS = {"mask": (MASK, MASK_UNKNOWN), "edge": (EDGE, EDGE_UNKNOWN)}
 """Of each output: the bit of the target that it learns, and the bit where that is unknown."""
 
 Probabilities = NDArray[np.float32]

@@ -139,7 +139,7 @@ def masks(detections: Detections, prototypes: Tensor, size: tuple[int, int]) -> 
     """
     width, height = size
     scale = np.array([width / detections.size[0], height / detections.size[1]] * 2)
-    scaled = detections.boxes.double().cpu().numpy() * scale
+    scaled = detections.boxes.cpu().double().numpy() * scale  # not every device has 64 bits
     low = np.floor(scaled[:, :2]).astype(int).clip(0, np.array(size) - 1)
     high = np.ceil(scaled[:, 2:]).astype(int).clip(low + 1, size)
     maps = prototypes.float().cpu().numpy()

@@ -86,7 +86,7 @@ def filter_cells(
 
     Images and annotations keep their ids if these are whole numbers that stand once. What was looked for
     in an image stays as it was, except for categories that are left out: where cells were left out by
-    another criterion, a note says so.
+    another criterion, a note says so. Crowds of the categories that are kept stay.
 
     Args:
         file: The COCO file.
@@ -112,7 +112,10 @@ def filter_cells(
     with CocoWriter(output, order) as writer:
         for image in source.images(progress):
             cells = job.kept(image)
-            if cells is not None and source.write(writer, image, cells, image.annotated & set(order)):
+            crowds = [one for one in image.crowds if one.cell.label in order]
+            if cells is not None and source.write(
+                writer, image, [*cells, *crowds], image.annotated & set(order)
+            ):
                 job.images += 1
                 job.by_category.update(one.cell.label for one in cells)
         missing = [name for name in criteria.annotators if name not in job.annotators]

@@ -145,7 +145,7 @@ class _Merge:
         cells, ids = self._united(fitting, name)
         self.images += 1
         self.shared += len({n for n, _ in fitting}) > 1
-        self.by_category.update(one.cell.label for one in cells)
+        self.by_category.update(one.cell.label for one in cells if not one.is_crowd)
         annotated = frozenset[str]().union(*(other.annotated for _, other in fitting))
         image_id = self._image_ids[parts[0]]
         write_image(
@@ -169,7 +169,7 @@ class _Merge:
         return record
 
     def _united(self, images: Sequence[tuple[int, CocoImage]], name: str) -> tuple[list[CocoCell], list[int]]:
-        """The cells of all files, and their ids."""
+        """The cells of all files, then their crowds, and the ids of both."""
         cells: list[CocoCell] = []
         ids: list[int] = []
         owner: list[int] = []
@@ -182,6 +182,9 @@ class _Merge:
                 cells.append(replace(one, cell=self._signed(n, one.cell)))
                 owner.append(n)
                 self.cells[n] += 1
+        for n, image in images:
+            ids += [self._cell_ids[n][one.position] for one in image.crowds]
+            cells += [replace(one, cell=self._signed(n, one.cell)) for one in image.crowds]
         return cells, ids
 
     def _doubled(

@@ -54,12 +54,13 @@ def relabel_cells(
     images = 0
     with CocoWriter(output, order) as writer:
         for image in source.images(progress):
-            new = relabel([one.cell for one in image.cells], labels)
-            cells = [replace(one, cell=cell) for one, cell in zip(image.cells, new, strict=True)]
+            regions = (*image.cells, *image.crowds)
+            new = relabel([one.cell for one in regions], labels)
+            renamed = [replace(one, cell=cell) for one, cell in zip(regions, new, strict=True)]
             annotated = relabel_names(image.annotated, labels, frozenset(old_names))
-            if source.write(writer, image, cells, annotated):
+            if source.write(writer, image, renamed, annotated):
                 images += 1
-                changed.update((a.cell.label, b.label) for a, b in zip(image.cells, new, strict=True))
+                changed.update((a.cell.label, b.label) for a, b in zip(image.cells, new, strict=False))
     return _summary(output, images, changed, new_names, order, source.findings)
 
 

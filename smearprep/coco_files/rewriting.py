@@ -50,12 +50,12 @@ class Rewriting:
     def write(
         self, writer: CocoWriter, image: CocoImage, cells: Sequence[CocoCell], annotated: frozenset[str]
     ) -> bool:
-        """Write an image with some of its cells, changed or not; False if it cannot be written.
+        """Write an image with some of its cells and crowds, changed or not; False if it cannot be written.
 
         Args:
             writer: Where to.
             image: The image.
-            cells: What it shall have for cells.
+            cells: What it shall have for cells and crowds.
             annotated: Categories that were looked for.
         """
         size = writable_size(image.size, image.file_name, self.file.name)
@@ -167,8 +167,8 @@ def write_image(
         size: (width, height) in px.
         annotated: Categories that were looked for.
         further: Keys of the image record.
-        cells: Its cells.
-        ids: Of the annotation of each cell.
+        cells: Its cells and crowds.
+        ids: Of the annotation of each.
     """
     writer.add_image(shown_image_name(file_name), size, annotated, {**further, "id": image_id})
     writer.add_cells(
@@ -177,6 +177,9 @@ def write_image(
         [one.cell.label for one in cells],
         [one.cell.shape for one in cells],
         [one.cell.outline for one in cells],
-        [{**annotation_fields(one.cell.attributes), **one.further} for one in cells],
+        [
+            {**annotation_fields(one.cell.attributes), **one.further, "iscrowd": int(one.is_crowd)}
+            for one in cells
+        ],
         ids,
     )

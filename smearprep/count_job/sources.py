@@ -127,7 +127,7 @@ def _open_set(folder: Path, category: str, subset: str | None) -> Counted:
 
     def images() -> Iterator[Countable]:
         for sample, group in zip(samples, cells, strict=True):
-            yield _countable(sample, group)
+            yield _countable(sample, group, opened.category)
 
     return Counted(opened.category, len(samples), images, tuple(findings), (folder,))
 
@@ -136,12 +136,16 @@ def _cells(sample: Sample, category: str) -> tuple[Cell, ...]:
     return tuple(cell for cell in sample.cells if cell.label == category)
 
 
-def _countable(sample: Sample, cells: Sequence[Cell]) -> Countable:
-    """A set's image, its mask and edges as its cells say; no edges where some outline was not drawn."""
+def _countable(sample: Sample, cells: Sequence[Cell], category: str) -> Countable:
+    """A set's image, its mask and edges as its cells say; no edges where some outline was not drawn.
+
+    How many cells there are is unknown where some lie in a crowd that nobody told apart.
+    """
     target = rasterise(cells, sample.size)
     mask, edge = (np.where(target & bit, np.uint8(255), np.uint8(0)) for bit in (MASK, EDGE))
     known = not (target & EDGE_UNKNOWN).any()
-    boxes = np.array([cell.bounds for cell in cells], np.float64).reshape(-1, 4)
+    crowded = any(crowd.label == category for crowd in sample.crowds)
+    boxes = None if crowded else np.array([cell.bounds for cell in cells], np.float64).reshape(-1, 4)
     name = PurePosixPath(sample.source).with_suffix("")
     edge_or_none = edge if known else None
     return Countable("/".join(name.parts[-2:]), sample.path, mask, edge_or_none, boxes, sample.oriented)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from smearprep import formats
-from smearprep.cells import fit_to_image
+from smearprep.cells import fit_regions
 from smearprep.datasets.files import check_options, is_image, relative, size_text, stated_frame, walk
 from smearprep.datasets.loading import DatasetInfo, LoadOptions
 from smearprep.errors import DataError
@@ -117,14 +117,15 @@ class _Part:
         images = tuple(formats.get("coco").read(path, ReadOptions(base=root), findings))
         data = read_json(path)  # once more, for the keys that are smearprep's own
         records = {str(r.get("file_name")): r for r in data["images"] if isinstance(r, dict)}
-        rows = [c for c in data.get("categories") or () if isinstance(c, dict)]
+        told = data.get("categories")
+        rows = [c for c in told if isinstance(c, dict)] if isinstance(told, list) else []
         ids = {
             c["name"]: c["id"]
             for c in rows
             if isinstance(c.get("id"), int) and isinstance(c.get("name"), str)
         }
         used = {name for image in images for name in image.annotated}
-        used |= {cell.label for image in images for cell in image.cells}
+        used |= {cell.label for image in images for cell in (*image.cells, *image.crowds)}
         return cls(
             root, path, subset, places, tuple(n for n in sorted(ids, key=ids.__getitem__) if n in used),
             records, images,
@@ -153,7 +154,6 @@ class _Part:
         file = relative(self.file, self.root)
         source = f"{INFO.name}/{relative(path, self.root)}"
         oriented = stated_frame(header, image.size, oriented=False)
-        cells, annotated = image.cells, image.annotated
         if oriented is None:
             assert image.size is not None
             what = (
@@ -161,9 +161,9 @@ class _Part:
                 "annotations are left out, the image is kept as one of which nothing is known"
             )
             findings.append(Finding("size_mismatch", what, file, image.file_name))
-            oriented, cells, annotated = False, (), frozenset()
+            oriented, image = False, replace(image, cells=(), crowds=(), annotated=frozenset())
         size = header.oriented_size(oriented)
-        cells, found = fit_to_image(cells, size, file)
+        fitted, found = fit_regions(image, size, file)
         findings += found
         record = self.records.get(image.file_name, {})  # none where the reader has cut off foreign folders
         return Sample(
@@ -171,11 +171,12 @@ class _Part:
             source=source,
             size=size,
             smear=str(record["smear"]) if record.get("smear") else relative(path, self.root),
-            cells=tuple(cell for cell in cells if options.wants(cell.label)),
-            annotated=frozenset(name for name in annotated if options.wants(name)),
+            cells=tuple(cell for cell in fitted.cells if options.wants(cell.label)),
+            annotated=frozenset(name for name in fitted.annotated if options.wants(name)),
             subset=self.subset,
             oriented=oriented,
             attributes=_attributes(record),
+            crowds=tuple(crowd for crowd in fitted.crowds if options.wants(crowd.label)),
         )
 
 

@@ -20,7 +20,7 @@ class ComparedImage:
         truth: The cells that are there.
         found: The cells that were found, each with the attribute "score".
         crowds: Regions full of cells that nobody told apart (COCO's iscrowd). What is found there is
-            neither right nor wrong. Readers of COCO files leave crowds out of an image's cells.
+            neither right nor wrong.
         annotated: Categories that were looked for in the image; None: all. Cells of other categories are
             not judged: whether they are there is unknown.
         group: What the image is reported under besides the whole, for example its data set; "": nothing.

@@ -54,17 +54,21 @@ def find_cut_edges(
         image_size: (width, height) in px: borders of a tile that are the image's are no inner ones.
         reach: (n, 2) px along x and y.
     """
-    owner, start, end = _segments(shapes)
+    bounds = shapely.bounds(shapes).reshape(-1, 4)
     found = []
     for side, (axis, high) in enumerate(_SIDES):
         line = windows[:, axis + 2 * high]
         inner = line < image_size[axis] if high else line > 0
+        gap = np.abs(bounds[:, axis + 2 * high] - line)
+        near_enough = np.flatnonzero(inner & (gap <= np.maximum(reach[:, axis], _ON_LINE)))
+        which, start, end = _segments(shapes[near_enough])
+        owner = near_enough[which]
         apart = np.maximum(*(np.abs(xy[:, axis] - line[owner]) for xy in (start, end)))
         touching = np.zeros(len(shapes), bool)
         touching[owner[apart <= _ON_LINE]] = True
         near = np.where(touching[owner], apart <= _ON_LINE, apart <= reach[owner, axis])
         span = np.stack([start[:, 1 - axis], end[:, 1 - axis]], axis=1)
-        kept = np.flatnonzero(near & inner[owner] & (span[:, 0] != span[:, 1]))
+        kept = np.flatnonzero(near & (span[:, 0] != span[:, 1]))
         found.append((owner[kept], np.full(len(kept), side), np.sort(span[kept], axis=1)))
     piece, sides, spans = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
     return CutEdges(piece, sides, spans)

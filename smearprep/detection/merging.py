@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from shapely.geometry import MultiPolygon, Point, Polygon
 
 from smearprep.detection.cut_edges import facing, find_cut_edges
+from smearprep.detection.groups import Groups
 from smearprep.detection.strips import Index, Link, links_by_overlap, plainer
 from smearprep.errors import GeometryError, RecipeError
 from smearprep.geometry import FloatArray, Shapes, clip, polygonal
@@ -63,7 +64,7 @@ def merge(
     pieces = _pieces(tiles, image_size, reach, agree)
     if not pieces.cells:
         return ()
-    overlapping = links_by_overlap(pieces.shapes, pieces.tile, pieces.windows, agree)
+    overlapping = links_by_overlap(pieces.shapes, pieces.tile, pieces.windows, agree, pieces.facing)
     groups = _grouped([*overlapping, *pieces.facing], pieces.tile)
     merged = [_fused(pieces, group) for group in groups]
     kept = _without_parts_of_others(merged, groups, pieces, agree)
@@ -179,22 +180,16 @@ def _on_lines(shapes: Shapes, low: FloatArray, high: FloatArray) -> Shapes:
 
 def _grouped(links: Sequence[Link], tile: Index) -> list[list[int]]:
     """The pieces of each cell; the best links count first, and no cell has two pieces of one tile."""
-    parent = list(range(len(tile)))
+    joined = Groups(len(tile))
     tiles = [{int(t)} for t in tile]
-
-    def root(n: int) -> int:
-        while parent[n] != n:
-            parent[n] = n = parent[parent[n]]
-        return n
-
     for a, b, _ in sorted(links, key=lambda link: (-round(link[2], _SAME_DIGITS), link)):
-        one, other = root(a), root(b)
+        one, other = joined.root(a), joined.root(b)
         if one != other and tiles[one].isdisjoint(tiles[other]):
-            parent[other] = one
+            joined.join(one, other)
             tiles[one] |= tiles[other]
     groups: dict[int, list[int]] = defaultdict(list)
-    for n in range(len(parent)):
-        groups[root(n)].append(n)
+    for n in range(len(joined)):
+        groups[joined.root(n)].append(n)
     return list(groups.values())
 
 

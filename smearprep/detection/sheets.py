@@ -10,12 +10,15 @@ from shapely.geometry import MultiPolygon, Point
 
 from smearprep.detection.compared import ComparedImage, check_categories
 from smearprep.detection.confusion import Verdicts, judge
-from smearprep.drawing import Image, contact_sheet, line_width, overlay
+from smearprep.drawing import Image, contact_sheet, dotted, line_width, overlay
 from smearprep.errors import GeometryError
 from smearprep.records import Shape
 
 FOUND, MISSED, INVENTED, MIXED_UP = "found: thin", "missed: dashes", "invented: thick", "mixed up: double"
 """What stands in the legend; `drawing.overlay` gives them green, orange, blue and yellow."""
+
+CROWD = "crowd: dots"
+"""In the legend of an image that has crowds: vermillion."""
 
 _SMALL = 640  # px: images that fit into it several times are enlarged, or the legend would hide their cells
 
@@ -33,7 +36,7 @@ def confusion_sheet(
 
     A thin line is a found cell, as it was found. Dashes are a true cell that was missed, a thick line
     is a found one that is not there, a double line a cell found as another category. How many there are of
-    each stands in the legend.
+    each stands in the legend. A crowd is dotted; what was found in it is not drawn.
 
     Args:
         images: (H, W, 3) uint8 RGB, and the cells in px of it.
@@ -67,14 +70,15 @@ def _drawn(picture: Image, image: ComparedImage, verdicts: Verdicts) -> Image:
     times = max(_SMALL // max(image.size), 1)
     picture = np.repeat(np.repeat(picture, times, axis=0), times, axis=1)
     width = float(line_width(*(side * times for side in image.size)))
-    found, true = (
+    found, true, crowds = (
         [shapely.transform(cell.shape, lambda xy: xy * times) for cell in cells]
-        for cells in (image.found, image.truth)
+        for cells in (image.found, image.truth, image.crowds)
     )
     lines = [(FOUND, found[j]) for _, j in verdicts.found]
     lines += [(MISSED, _styled(true[i], _dashes, width)) for i in verdicts.missed]
     lines += [(INVENTED, _styled(found[j], _band, width)) for j in verdicts.invented]
     lines += [(MIXED_UP, _styled(found[j], _double, width)) for _, j in verdicts.mixed_up]
+    lines += [(CROWD, dotted(crowd, width)) for crowd in crowds]
     return overlay(picture, lines, (FOUND, MISSED, INVENTED, MIXED_UP))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from smearprep.detection.groups import Groups
 from smearprep.geometry import FloatArray, Shapes
 
 Index = NDArray[np.intp]
@@ -17,33 +19,105 @@ Link = tuple[int, int, float]
 _NARROW = 8.0  # px: what two pieces have in common is then compared to the last vertex
 
 
-def links_by_overlap(shapes: Shapes, tile: Index, windows: FloatArray, least: float) -> Iterator[Link]:
+def links_by_overlap(
+    shapes: Shapes, tile: Index, windows: FloatArray, least: float, known: Sequence[Link] = ()
+) -> Iterator[Link]:
     """Pieces of two tiles that overlap, and agree in the strip that both tiles show.
+
+    Where no two pieces of one tile can come together by links, it does not matter which links count first;
+    of these pieces only so many links are looked for as join all that any would.
 
     Args:
         shapes: (n,) valid polygons or multipolygons in image px, each within its window.
         tile: (n,) number of the tile that shows each.
         windows: (n, 4) xyxy in px, of that tile.
         least: Intersection over union within the strip from which they agree.
+        known: Other links that count, too.
 
     Yields:
         Piece, piece, and their intersection over union within the strip.
     """
-    a, b = shapely.STRtree(shapes).query(shapes)
-    other = (a < b) & (tile[a] != tile[b])
-    a, b = a[other], b[other]
-    low, high = np.maximum(windows[a, :2], windows[b, :2]), np.minimum(windows[a, 2:], windows[b, 2:])
-    common = (high > low).all(axis=1)
-    a, b, strips = a[common], b[common], np.hstack([low, high])[common]
-    sides = _common_sides(shapes[a], shapes[b], strips)
-    near = _can_agree(shapes[a], shapes[b], strips, sides.prod(axis=1), least)
-    a, b, strips, sides = a[near], b[near], strips[near], sides[near]
-    plain, narrow = plainer(shapes), sides.min(axis=1) < _NARROW
-    first = _within(np.where(narrow, shapes[a], plain[a]), strips)
-    second = _within(np.where(narrow, shapes[b], plain[b]), strips)
-    iou = _iou(first, second, least)
+    pairs = _Pairs.of(shapes, tile, windows, least)
+    a, b, iou = pairs.a, pairs.b, np.zeros(len(pairs.a))
+    joined = Groups(len(tile))
+    for one, other, _ in known:
+        joined.join(one, other)
+    left = _in_any_order(a, b, tile, joined)
+    some = np.flatnonzero(~left)
+    iou[some] = pairs.agreement(some, least)
+    while left.any():
+        some = _joining(a, b, left, joined.copy())
+        iou[some] = pairs.agreement(some, least)
+        for n in some[iou[some] >= least].tolist():
+            joined.join(int(a[n]), int(b[n]))
+        left[some] = False
+        root = joined.roots()
+        left &= root[a] != root[b]
     for n in np.flatnonzero(iou >= least).tolist():
         yield int(a[n]), int(b[n]), float(iou[n])
+
+
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """Pairs of pieces of two tiles that may agree.
+
+    Args:
+        a: (n,) the one piece.
+        b: (n,) the other.
+        strips: (n, 4) xyxy in px that both tiles show.
+        narrow: (n,) what they have in common there is narrow, and compared to the last vertex.
+        shapes: All pieces.
+        plain: All pieces, `plainer`.
+    """
+
+    a: Index
+    b: Index
+    strips: FloatArray
+    narrow: NDArray[np.bool_]
+    shapes: Shapes
+    plain: Shapes
+
+    @classmethod
+    def of(cls, shapes: Shapes, tile: Index, windows: FloatArray, least: float) -> _Pairs:
+        """Those of pieces as `links_by_overlap` is given them."""
+        a, b = shapely.STRtree(shapes).query(shapes)
+        other = (a < b) & (tile[a] != tile[b])
+        a, b = a[other], b[other]
+        low, high = np.maximum(windows[a, :2], windows[b, :2]), np.minimum(windows[a, 2:], windows[b, 2:])
+        common = (high > low).all(axis=1)
+        a, b, strips = a[common], b[common], np.hstack([low, high])[common]
+        sides = _common_sides(shapes[a], shapes[b], strips)
+        near = _can_agree(shapes[a], shapes[b], strips, sides.prod(axis=1), least)
+        narrow = sides.min(axis=1) < _NARROW
+        return cls(a[near], b[near], strips[near], narrow[near], shapes, plainer(shapes))
+
+    def agreement(self, some: Index, least: float) -> FloatArray:
+        """Intersection over union within their strips of some of them; 0 where it cannot reach `least`."""
+        narrow, strips = self.narrow[some], self.strips[some]
+        first, second = (
+            _within(np.where(narrow, self.shapes[own[some]], self.plain[own[some]]), strips)
+            for own in (self.a, self.b)
+        )
+        return _iou(first, second, least)
+
+
+def _in_any_order(a: Index, b: Index, tile: Index, joined: Groups) -> NDArray[np.bool_]:
+    """Which pairs (n,) lie in groups that have one piece of a tile at most, even if every pair is joined."""
+    together = joined.copy()
+    for one, other in zip(a.tolist(), b.tolist(), strict=True):
+        together.join(one, other)
+    root = together.roots()
+    _, which, count = np.unique(
+        np.stack([root, tile], axis=1), axis=0, return_inverse=True, return_counts=True
+    )
+    doubled = np.zeros(len(tile), bool)
+    doubled[root[count[which.ravel()] > 1]] = True
+    return ~doubled[root[a]]
+
+
+def _joining(a: Index, b: Index, left: NDArray[np.bool_], joined: Groups) -> Index:
+    """Of the pairs that are left, as few as join all that all of them would."""
+    return np.array([n for n in np.flatnonzero(left).tolist() if joined.join(int(a[n]), int(b[n]))], np.intp)
 
 
 def plainer(shapes: Shapes) -> Shapes:

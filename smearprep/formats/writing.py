@@ -19,8 +19,9 @@ from smearprep.records import Cell, ImageCells, Shape
 
 Holes = Literal["slit", "fill", "leave_out"]
 Parts = Literal["bridge", "split", "largest", "leave_out"]
-Holds = Literal["outlines", "holes", "parts", "boxes", "points"]
+Holds = Literal["outlines", "holes", "parts", "boxes", "points", "crowds"]
 ALL_SHAPES: frozenset[Holds] = frozenset({"outlines", "holes", "parts", "boxes", "points"})
+"""Every shape of a cell; a crowd is no cell."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,17 @@ def fit_to_format(
     Args:
         image: Any image.
         holds: What the format holds. Without "outlines" a cell becomes its bounding box; without "boxes" or
-            "points" a cell of which no more is known is left out, for no outline is ever invented.
+            "points" a cell of which no more is known is left out, for no outline is ever invented. Without
+            "crowds" these are left out.
         options: `holes` and `parts`.
         findings: What is changed or left out is appended.
     """
-    if holds == ALL_SHAPES:
+    if image.crowds and "crowds" not in holds:
+        for n, crowd in enumerate(image.crowds):
+            told = f"the {crowd.label} crowd is a region full of cells, which this format cannot hold"
+            findings.append(Finding("simplified", f"{told}; left out", image.file_name, f"crowd {n}"))
+        image = replace(image, crowds=())
+    if holds >= ALL_SHAPES:
         return image
     cells: list[Cell] = []
     for n, cell in enumerate(image.cells):

@@ -6,7 +6,9 @@ edge/<name>.png           the same that it lies on an outline; of networks that 
 separated/<name>.png      0 or 255: the mask less its edges
 cells.json                the cells as COCO
 geojson/<name>.geojson    the same, as QuPath opens them
-overlay/<name>.jpg        the image with the cells drawn over it
+labelme/<name>.json       the same, as labelme opens them, with the image in it as a JPEG; outlines go round
+                          holes, which labelme does not have, through slits without width
+overlay/<name>.png        the image with the cells drawn over it
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from smearprep import formats
 from smearprep.counting import Plane
 from smearprep.errors import DataError
 from smearprep.formats.reading import ReadOptions, image_size, stays_inside
-from smearprep.images import read_bytes
+from smearprep.images import check_complete, probe, read_bytes
 from smearprep.jsonfiles import read_json
 from smearprep.predictions.records import FORMAT, INDEX, PredictedImage, Prediction, PredictionIndex
 from smearprep.records import Cell
@@ -103,13 +103,15 @@ def _read_plane(folder: Path, part: str, image: PredictedImage) -> Plane:
     import cv2
 
     path = folder / part / f"{image.name}.png"
-    data = np.frombuffer(read_bytes(path), np.uint8)
-    plane: Any = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if len(data) else None
-    if plane is None:
-        raise DataError(path, "is no image that can be read; predict again")
-    if plane.ndim != 2 or plane.dtype != np.uint8 or plane.shape[::-1] != image.size:
-        found, stated = "x".join(map(str, plane.shape[1::-1])), f"{image.size[0]}x{image.size[1]}"
+    data = read_bytes(path)
+    header = probe(path, data)  # before it is decoded: what states any size asks for that much memory
+    check_complete(data, header, path)
+    if header.mode != "L" or header.size != image.size:
+        found, stated = (f"{width}x{height}" for width, height in (header.size, image.size))
         raise DataError(
-            path, f"is {found} px, {plane.dtype}; one grey channel of 8 bits, {stated} px is needed"
+            path, f"is {found} px, {header.mode}; one grey channel of 8 bits, {stated} px is needed"
         )
+    plane: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if plane is None or plane.shape[::-1] != image.size:
+        raise DataError(path, "its pixels cannot be decoded; predict again")
     return np.asarray(plane, np.uint8)

@@ -13,9 +13,12 @@ import numpy as np
 from smearprep.counting import Plane, check_planes, inside
 from smearprep.drawing import overlay
 from smearprep.errors import DataError, OutputError
-from smearprep.formats.coco import CocoWriter, annotation_fields
+from smearprep.formats import labelme
+from smearprep.formats.coco import CocoWriter
+from smearprep.formats.labelme.writing import image_to_bytes
 from smearprep.formats.qupath.writing import image_to_geojson
 from smearprep.formats.reading import stays_inside
+from smearprep.formats.writing import WriteOptions, fit_to_format
 from smearprep.images import RGB, encode, write_atomic
 from smearprep.jsonfiles import write_json
 from smearprep.predictions.folders import replaced_folder
@@ -23,7 +26,8 @@ from smearprep.predictions.reading import is_prediction_folder, read_index
 from smearprep.predictions.records import FORMAT, INDEX, PredictedImage
 from smearprep.records import Cell, ImageCells
 
-_PARTS = frozenset({INDEX, "mask", "edge", "separated", "cells.json", "geojson", "overlay"})
+_PARTS = frozenset({INDEX, "mask", "edge", "separated", "cells.json", "geojson", "labelme", "overlay"})
+_QUALITY = 95  # of the JPEG in a labelme file: outlines are corrected on it
 
 
 class PredictionWriter:
@@ -117,19 +121,15 @@ class PredictionWriter:
         planes = {"mask": mask, "separated": np.uint8(255) * inside(mask, edge, self._threshold)}
         for folder, plane in ({**planes, "edge": edge} if edge is not None else planes).items():
             write_atomic(self._part / folder / f"{name}.png", _png(plane))
-        drawn = encode(overlay(image, cells, self._categories), "jpg", 90)
-        write_atomic(self._part / "overlay" / f"{name}.jpg", drawn)
+        drawn = encode(overlay(image, cells, self._categories), "png")
+        write_atomic(self._part / "overlay" / f"{name}.png", drawn)
         known = ImageCells(source, size, tuple(cells), "", frozenset(self._categories))
         write_atomic(self._part / "geojson" / f"{name}.geojson", image_to_geojson(known))
+        held = fit_to_format(known, labelme.HOLDS, WriteOptions(), [])
+        with_image = image_to_bytes(held, encode(image, "jpg", _QUALITY))
+        write_atomic(self._part / "labelme" / f"{name}.json", with_image)
         id_ = self._coco.add_image(source, size, known.annotated)
-        self._coco.add_cells(
-            id_,
-            size,
-            [cell.label for cell in cells],
-            [cell.shape for cell in cells],
-            [cell.outline for cell in cells],
-            [annotation_fields(cell.attributes) for cell in cells],
-        )
+        self._coco.add_records(id_, size, cells)
         boxes = None if truth is None else {name: _boxes(truth, name) for name in self._categories}
         self._images.append(PredictedImage(name, source, size, boxes))
 

@@ -13,14 +13,14 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from smearprep.cells import fit_to_image
+from smearprep.cells import fit_regions
 from smearprep.datasets.files import stated_frame
-from smearprep.drawing import overlay
+from smearprep.drawing import dotted, overlay
 from smearprep.errors import DataError
 from smearprep.formats.coco.reading import CocoFile
 from smearprep.formats.reading import ReadOptions
 from smearprep.images import RGB, encode, probe, read
-from smearprep.records import Cell
+from smearprep.records import ImageCells
 from smearprep.reporting.numbers import evenly
 from smearprep.reporting.reading import SetData, SetImage, annotation_file
 
@@ -79,28 +79,34 @@ def thumbnails(images: Iterable[SetImage], prepared: Path, categories: Sequence[
             name = f"images/{subset}/{record['file_name']}"
             if name in own and name not in found:
                 with suppress(DataError):
-                    cells = file.image(key).as_image_cells().cells
-                    found[name] = _thumbnail(own[name], cells, prepared / name, categories)
+                    shown = file.image(key).as_image_cells()
+                    found[name] = _thumbnail(own[name], shown, prepared / name, categories)
     return found
 
 
-def _thumbnail(image: SetImage, cells: Sequence[Cell], path: Path, categories: Sequence[str]) -> Thumbnail:
+def _thumbnail(image: SetImage, shown: ImageCells, path: Path, categories: Sequence[str]) -> Thumbnail:
+    """The picture of an image; its crowds are dotted, and not counted."""
     frame = stated_frame(probe(path), image.size, oriented=True)
     pixels = read(path, True if frame is None else frame)
     size = pixels.shape[1], pixels.shape[0]
     # Of an image of another size than its record states, nobody knows where its cells are.
-    cells = fit_to_image(cells, size, image.name)[0] if frame is not None else ()
+    fitted = fit_regions(shown, size, image.name)[0]
+    cells, crowds = (fitted.cells, fitted.crowds) if frame is not None else ((), ())
     small = _shrunk(pixels)
     factor = np.array([small.shape[1] / size[0], small.shape[0] / size[1]])
     shapes = np.array([cell.shape for cell in cells], dtype=object)
     for off in (-_BOLD, _BOLD):  # a line of one px is lost on so small a picture
         drawn = list(zip((cell.label for cell in cells), _moved(shapes, factor, off), strict=True))
         small = overlay(small, drawn, categories, legend=False)
+    regions = _moved(np.array([crowd.shape for crowd in crowds], dtype=object), factor, 0)
+    dots = [(crowd.label, dotted(region, 1)) for crowd, region in zip(crowds, regions, strict=True)]
+    small = overlay(small, dots, categories, legend=False)
     counts = Counter(cell.label for cell in cells)
-    shown = tuple((name, counts[name]) for name in categories if counts[name])
+    by_category = tuple((name, counts[name]) for name in categories if counts[name])
     absent = tuple(name for name in categories if name in image.annotated and not counts[name])
     unknown = tuple(name for name in categories if name not in image.annotated)
-    return Thumbnail(image.name, _data_uri(small), (small.shape[1], small.shape[0]), shown, absent, unknown)
+    extent = small.shape[1], small.shape[0]
+    return Thumbnail(image.name, _data_uri(small), extent, by_category, absent, unknown)
 
 
 def _moved(shapes: NDArray[np.object_], factor: NDArray[np.float64], off: float) -> NDArray[np.object_]:

@@ -155,6 +155,18 @@ def test_each_verdict_has_its_own_line() -> None:
     assert (picture == 200).all()
 
 
+def test_a_crowd_is_dotted_and_what_is_found_in_it_is_not_drawn() -> None:
+    ground = np.full((700, 700, 3), 200, np.uint8)
+    crowd = Cell("RBC", shapely.box(300, 300, 600, 600))
+    inside = cell(400, 400, 40, score=0.9)
+    sheets = [
+        confusion_sheet([(ground, ComparedImage("a", (700, 700), (), found, crowds))], categories=["RBC"])
+        for found, crowds in (((), ()), ((), (crowd,)), ((inside,), (crowd,)))
+    ]
+    dots = (np.abs(sheets[1].astype(int) - sheets[0]).sum(axis=2) > 30)[280:620, 280:620]
+    assert 400 < dots.sum() < 3000 and (sheets[1] == sheets[2]).all()
+
+
 def shifted(truth: list[Cell], found: list[Cell]) -> ComparedImage:
     def moved(cells: list[Cell]) -> tuple[Cell, ...]:
         return tuple(

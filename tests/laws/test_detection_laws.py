@@ -18,6 +18,7 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pycocotools import mask as masks
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from shapely.geometry import MultiPolygon, Polygon
@@ -34,7 +35,9 @@ from smearprep.detection import (
 )
 from smearprep.detection.coco_entries import encode, numbered
 from smearprep.detection.coco_protocol import Kind, curves
+from smearprep.formats import coco
 from smearprep.formats.coco import CocoWriter
+from smearprep.formats.reading import ReadOptions
 from smearprep.geometry import shape_to_mask
 from smearprep.records import Cell
 from tests.laws.strategies import LABELS, LAW
@@ -103,18 +106,21 @@ def check_equal(one: Figures, other: Figures, tolerance: float = 1e-9) -> None:
 # ---------------------------------------------------------------- COCOeval itself, on files
 
 
+def write_truth(images: Sequence[ComparedImage], path: Path) -> None:
+    """The true cells and the crowds of images as a COCO file."""
+    with CocoWriter(path, CATEGORIES) as writer:
+        for image in images:
+            id_ = writer.add_image(image.name, image.size)
+            writer.add_records(id_, image.size, image.truth)
+            writer.add_records(id_, image.size, image.crowds, iscrowd=1)
+
+
 def by_files(images: Sequence[ComparedImage], kind: Kind, most: int) -> dict[str | None, Figures]:
     """What COCOeval says of the files that we write: of all categories and of each."""
     iou_type: Any = {"mask": "segm", "box": "bbox"}[kind]
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         truth, results = Path(folder) / "truth.json", Path(folder) / "results.json"
-        with CocoWriter(truth, CATEGORIES) as writer:
-            for image in images:
-                id_ = writer.add_image(image.name, image.size)
-                for crowd, cells in enumerate((image.truth, image.crowds)):
-                    labels, shapes = [c.label for c in cells], [c.shape for c in cells]
-                    extras = [{"iscrowd": crowd}] * len(cells)
-                    writer.add_cells(id_, image.size, labels, shapes, [c.outline for c in cells], extras)
+        write_truth(images, truth)
         results.write_text(json.dumps(results_list(images, categories=CATEGORIES, kind=kind)))
         true = COCO(str(truth))
         # loadRes cannot read an empty list
@@ -146,6 +152,40 @@ def test_average_precision_is_that_of_cocoeval_on_the_files(
     ours = average_precision(images, categories=CATEGORIES, kind=kind, most=most, engine="pycocotools")
     for category, figures in by_files(images, kind, most).items():
         check_equal(ours.row(category=category).figures, figures)
+
+
+@SLOW
+@given(images=compared(), kind=st.sampled_from(KINDS), how=st.sampled_from(["rings", "runs", "packed"]))
+def test_a_truth_with_crowds_that_is_read_from_its_file_is_judged_as_cocoeval_does(
+    images: list[ComparedImage], kind: Kind, how: str
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "truth.json"
+        write_truth(images, path)
+        data = json.loads(path.read_bytes())
+        for entry in data["annotations"]:
+            if entry["iscrowd"] and how != "rings":
+                entry["segmentation"] = run_lengths(entry["segmentation"], how == "packed")
+        path.write_text(json.dumps(data))
+        read = list(coco.read(path, ReadOptions(), []))
+    again = [
+        replace(image, truth=known.cells, crowds=known.crowds)
+        for image, known in zip(images, read, strict=True)
+    ]
+    assert sum(len(image.crowds) for image in again) == sum(len(image.crowds) for image in images)
+    ours = average_precision(again, categories=CATEGORIES, kind=kind, most=12, engine="pycocotools")
+    for category, figures in by_files(images, kind, 12).items():
+        check_equal(ours.row(category=category).figures, figures, 1e-6)
+
+
+def run_lengths(rings: list[list[float]], packed: bool) -> dict[str, Any]:
+    """Rings as COCO's run lengths, a string or a list."""
+    encoded: Any = masks.merge(masks.frPyObjects(rings, SIDE, SIDE))
+    if packed:
+        return {"size": [SIDE, SIDE], "counts": encoded["counts"].decode()}
+    flat = masks.decode(encoded).T.ravel()  # (H * W,) column by column
+    bounds = np.flatnonzero(np.diff(flat, prepend=0))
+    return {"size": [SIDE, SIDE], "counts": np.diff(bounds, prepend=0, append=flat.size).tolist()}
 
 
 @SLOW

@@ -6,14 +6,17 @@ import json
 
 import pytest
 
-from smearprep.errors import RecipeError, TrainingError
+from smearprep.errors import OutputError, RecipeError, TrainingError
 from smearprep.models.ablation import ablate, load_rows, running, shipped_ablations
 from smearprep.models.hardware import Hardware
 from smearprep.models.recipes import InstanceRecipe
 from smearprep.models.runs import write_run
+from smearprep.models.semantic import evaluating
+from smearprep.models.semantic.scoring import predictions
 from smearprep.models.training import train
 from smearprep.models.yolact.design import YOLACT, YOLACT_CIS
 from tests.models.tiny import tiny, write_set  # noqa: F401 - tiny is a fixture
+from tests.sets import edit_json
 
 CPU = Hardware(device="cpu", precision="float32")
 LIST = """
@@ -49,6 +52,40 @@ def test_rows_are_trained_measured_and_not_done_again(tmp_path):
     again = ablate(rows, folder, tmp_path / "out", hardware=CPU, progress=lambda n, _: done.append(n))
     assert len(done) == 4 and again.tables == summary.tables
     assert (tmp_path / "out" / "ablation.md").read_text() == text
+
+
+@pytest.mark.usefixtures("tiny")
+def test_what_has_not_changed_is_measured_once_and_what_has_again(tmp_path, monkeypatch):
+    folder = write_set(tmp_path / "set", (("train", 4), ("val", 2), ("test", 2)))
+    steps, looks = [], []
+
+    def looked(network, info, images, hardware):
+        looks.append(len(images))
+        return predictions(network, info, images, hardware)
+
+    monkeypatch.setattr(evaluating, "predictions", looked)
+
+    def go(force=False):
+        """How many steps and measurements an ablation takes, and its table."""
+        steps.clear(), looks.clear()
+        rows = load_rows([written(tmp_path)])
+        found = ablate(
+            rows, folder, tmp_path / "out", hardware=CPU, force=force, progress=lambda *_: steps.append(1)
+        )
+        return len(steps), len(looks), found.tables["rows"]
+
+    first = go()
+    assert first[:2] == (4, 2) and go() == (0, 0, first[2])
+    edit_json(folder / "annotations" / "instances_test.json", lambda data: data["annotations"].pop())
+    fewer = go()
+    assert fewer[:2] == (0, 2) and fewer[2] != first[2]
+    last = tmp_path / "out" / "runs" / "fast" / "evaluation" / "test.json"
+    last.write_text(last.read_text()[:-9])  # as if it were killed
+    assert go() == (0, 1, fewer[2])
+    monkeypatch.setitem(globals(), "LIST", LIST.replace("learning_rate: 0.1}", "learning_rate: 0.2}"))
+    with pytest.raises(OutputError, match="--force"):
+        go()
+    assert go(force=True)[:2] == (2, 1) and go()[:2] == (0, 0)
 
 
 @pytest.mark.usefixtures("tiny")

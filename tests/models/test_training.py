@@ -235,7 +235,12 @@ def test_weights_of_another_network_are_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("{", "broken JSON"), ("{}", "is not as"), ('{"recipe": {"name": "x", "network": "y"}}', "not known")],
+    [
+        ("{", "broken JSON"),
+        ("{}", "is not as"),
+        ('{"recipe": {"name": "x", "network": "unet"}, "categories": []}', "is not as"),
+        ('{"recipe": {"name": "x", "network": "y"}, "categories": ["WBC"]}', "not known"),
+    ],
 )
 def test_a_broken_run_file_is_named(tmp_path, text, said):
     (tmp_path / "run.json").write_text(text)
@@ -334,3 +339,14 @@ def test_the_hardware_that_is_not_there_is_said():
     with pytest.raises(RecipeError, match="device cuda: this computer"):
         _ = Hardware(device="cuda").kind
     assert engine.History().best is None
+
+
+def test_more_devices_than_there_are_or_than_a_batch_can_be_shared_out_to_are_refused(tmp_path, monkeypatch):
+    with pytest.raises(RecipeError, match="a batch of 4 cannot be shared out evenly to 3 devices"):
+        train(recipe(), tmp_path, tmp_path / "run", hardware=Hardware(device="cpu", devices=3))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert Hardware().kind == Hardware(device="auto").kind == "cuda"
+    for device in ("auto", "cuda"):
+        with pytest.raises(RecipeError, match="2 devices: this computer has 1 of kind cuda"):
+            _ = Hardware(device=device, devices=2).kind

@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from smearprep import formats
-from smearprep.cells import fit_to_image
+from smearprep.cells import fit_regions
 from smearprep.datasets.files import is_image, read_headers, relative, size_text, stated_frame, walk
 from smearprep.datasets.folder.matching import Claim, ImageIndex, claim, settle
 from smearprep.datasets.folder.options import OPTIONS, FolderOptions, parse_options
 from smearprep.datasets.loading import DatasetInfo, LoadOptions
 from smearprep.errors import DataError
 from smearprep.findings import Finding
-from smearprep.images import Header
+from smearprep.images import Header, is_file
 from smearprep.records import Cell, ImageCells, RawSet, Sample
 
 __all__ = ["INFO", "OPTIONS", "load", "recognise"]
@@ -150,9 +150,10 @@ def _tasks(
         try:
             tasks.append(_Task(path, settings.format or formats.recognise(path)))
         except DataError as error:
-            if path.suffix.lower() == ".txt" and path.stat().st_size == 0:
+            is_empty = is_file(path) and path.stat().st_size == 0  # such as a full disk leaves behind
+            if is_empty and path.suffix.lower() == ".txt":
                 blank.append(path)
-            elif asked or index.stems(path.stem):
+            elif asked or is_empty or index.stems(path.stem):
                 findings.append(Finding("unreadable", f"{error.what}; left out", settings.read.name(path)))
             else:
                 what = "belongs to no image by its name and is in no annotation format; left alone"
@@ -218,6 +219,7 @@ def _sample(
         what = "no annotation belongs to it; kept as an image of which nothing is known"
         findings.append(Finding("missing_annotation", what, name))
     cells: list[Cell] = []
+    crowds: list[Cell] = []
     annotated: set[str] = set()
     oriented = None
     for held in settle(claims, findings) if claims else []:
@@ -226,9 +228,10 @@ def _sample(
             findings.append(_wrong_size(held, header, settings, name))
             continue
         oriented = frame
-        fitted, found = fit_to_image(held.cells.cells, header.oriented_size(frame), held.file)
+        fitted, found = fit_regions(held.cells, header.oriented_size(frame), held.file)
         findings += found
-        cells += fitted
+        cells += fitted.cells
+        crowds += fitted.crowds
         annotated |= held.cells.annotated | settings.annotated
     frame = settings.oriented if oriented is None else oriented
     return Sample(
@@ -239,6 +242,7 @@ def _sample(
         cells=tuple(cell for cell in cells if options.wants(cell.label)),
         annotated=frozenset(label for label in annotated if options.wants(label)),
         oriented=frame,
+        crowds=tuple(crowd for crowd in crowds if options.wants(crowd.label)),
     )
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "Unusable",
     "entry_to_cell",
     "find_id",
+    "is_crowd",
     "is_cvat_mask",
     "open_rings",
     "runs_to_shape",
@@ -40,7 +41,7 @@ def entry_to_cell(
     parts: Sequence[Polygon | MultiPolygon | None],
     faults: Sequence[str],
 ) -> tuple[Cell, str]:
-    """The cell of an annotation.
+    """The cell of an annotation; of a crowd its region.
 
     Args:
         entry: The annotation.
@@ -59,16 +60,18 @@ def entry_to_cell(
     if category is None:
         stated = entry.get("category_id")
         raise Unusable("unknown_label", f"its category_id {stated!r} is none of the file's categories")
-    if entry.get("iscrowd") and not is_cvat_mask(entry):
-        raise Unusable("invalid", "it is a crowd (iscrowd), a region and not one cell")
     attributes = entry.get("attributes")
     own = {key: entry[key] for key in (*OWN_FIELDS, "annotator") if key in entry}
     told = writable({**attributes, **own} if isinstance(attributes, dict) else own)
     shape, outline, repaired = _place(entry, size, parts, faults)
+    if outline == "point" and is_crowd(entry):
+        raise Unusable("invalid", "it is a crowd (iscrowd), a region, of which only a point is given")
     if outline == "box" and (turned := _turn(entry, told)):
         del told["rotation"]
         shape = affinity.rotate(shape, turned)  # y points down: with the clock
         outline = "box" if turned % 90 == 0 else "drawn"
+    if outline == "box" and is_crowd(entry):
+        outline = "drawn"  # the box of a cell is not its outline, but that of a crowd is its region
     return Cell(names[category], shape, outline, told), repaired
 
 
@@ -100,6 +103,11 @@ def _is_flat(value: Any) -> bool:
     except TypeError:
         return False
     return True
+
+
+def is_crowd(entry: Mapping[str, Any]) -> bool:
+    """True of a region full of cells that nobody told apart."""
+    return bool(entry.get("iscrowd")) and not is_cvat_mask(entry)
 
 
 def is_cvat_mask(entry: Any) -> bool:

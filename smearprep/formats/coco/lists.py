@@ -9,7 +9,7 @@ from pathlib import PureWindowsPath
 from typing import Any
 
 from smearprep.findings import Finding, Kind
-from smearprep.formats.coco.annotations import find_id, is_cvat_mask
+from smearprep.formats.coco.annotations import find_id, is_crowd, is_cvat_mask
 from smearprep.formats.reading import image_size, stays_inside
 
 _UPLOADED = re.compile(r"(^|/)(media|data)/upload/")  # where Label Studio keeps images
@@ -130,6 +130,10 @@ def annotation_entries(data: Mapping[str, Any], log: Log) -> list[Any]:
     masks = sum(map(is_cvat_mask, entries))
     if masks:
         what = f"masks marked as crowds, as CVAT does with every mask: {masks}; read as cells"
+        log.add("note", what)
+    crowds = sum(isinstance(entry, dict) and is_crowd(entry) for entry in entries)
+    if crowds:
+        what = f"regions full of cells (iscrowd): {crowds}; taken neither for cells nor for background"
         log.add("note", what)
     return entries
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from smearprep.errors import DataError
 from smearprep.findings import Finding
-from smearprep.formats.coco.annotations import entry_to_cell, open_rings, vertices, writable
+from smearprep.formats.coco.annotations import entry_to_cell, is_crowd, open_rings, vertices, writable
 from smearprep.formats.coco.lists import (
     Log,
     annotated_in,
@@ -60,8 +60,8 @@ def sniff(path: Path, head: bytes) -> bool:
 def read(path: Path, options: ReadOptions, findings: list[Finding]) -> Iterator[ImageCells]:
     """The images of a COCO file, in its order, also those without a cell.
 
-    Left out and named: crowds (regions, not cells), annotations without a listed image, a known
-    category or a usable shape, and images whose name points out of the folder.
+    Crowds are no cells; they are kept beside them. Left out and named: annotations without a listed image, a
+    known category or a usable shape, and images whose name points out of the folder.
 
     Args:
         path: The file.
@@ -84,11 +84,13 @@ class CocoCell:
         cell: The cell.
         position: Of its annotation in the file's list.
         further: Keys of the annotation that are none of COCO's or smearprep's own.
+        is_crowd: It is no cell, but a region full of them.
     """
 
     cell: Cell
     position: int
     further: Mapping[str, Any]
+    is_crowd: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ class CocoImage:
         annotated: Categories that were looked for.
         further: Keys of the image record that COCO itself does not need: smear, source, window, ...
         file: The COCO file, as it was given.
+        crowds: Its regions full of cells that nobody told apart, in the file's order.
     """
 
     key: int | str
@@ -112,11 +115,12 @@ class CocoImage:
     annotated: frozenset[str]
     further: Mapping[str, Any]
     file: str
+    crowds: tuple[CocoCell, ...] = ()
 
     def as_image_cells(self) -> ImageCells:
         """What all formats have in common."""
-        cells = tuple(one.cell for one in self.cells)
-        return ImageCells(self.file_name, self.size, cells, self.file, self.annotated)
+        cells, crowds = (tuple(one.cell for one in some) for some in (self.cells, self.crowds))
+        return ImageCells(self.file_name, self.size, cells, self.file, self.annotated, crowds)
 
 
 class CocoFile:
@@ -126,6 +130,7 @@ class CocoFile:
         path: The file.
         options: `base` is used.
         findings: What is wrong is appended; of an image, when it is asked for.
+        data: What is in the file, where that is known already; it is not changed. None: it is read.
 
     Attributes:
         path: The file.
@@ -138,8 +143,8 @@ class CocoFile:
         DataError: Not JSON, or without a list of images.
     """
 
-    def __init__(self, path: Path, options: ReadOptions, findings: list[Finding]) -> None:
-        data = read_json(path)
+    def __init__(self, path: Path, options: ReadOptions, findings: list[Finding], data: Any = None) -> None:
+        data = read_json(path) if data is None else data
         if not isinstance(data, dict) or not isinstance(data.get("images"), list):
             raise DataError(path, _why_none(data))
         self.path = path
@@ -165,23 +170,25 @@ class CocoFile:
         """An image with its cells, by a key of `records`."""
         record = self.records[key]
         size = stated_size(record, self._log)
+        regions = self._regions(self._positions[key], size)
         return CocoImage(
             key,
             record["file_name"],
             size,
-            self._cells(self._positions[key], size),
+            tuple(one for one in regions if not one.is_crowd),
             annotated_in(record, self._searched),
             writable({name: value for name, value in record.items() if name not in _IMAGE_KEYS}),
             str(self.path),
+            tuple(one for one in regions if one.is_crowd),
         )
 
-    def _cells(self, positions: Sequence[int], size: tuple[int, int] | None) -> tuple[CocoCell, ...]:
-        """The cells of one image, in the file's order; its outlines are built all at once."""
+    def _regions(self, positions: Sequence[int], size: tuple[int, int] | None) -> list[CocoCell]:
+        """The cells and crowds of one image, in the file's order; its outlines are built all at once."""
         entries = [self._entries[n] for n in positions]
         rings = [open_rings(entry) for entry in entries]
         xy, lengths = vertices([ring for group in rings for ring in group])
         shapes, faults = outlines_to_shapes(xy, lengths)
-        cells, end = [], 0
+        regions, end = [], 0
         for n, entry, group in zip(positions, entries, rings, strict=True):
             start, end = end, end + len(group)
             try:
@@ -191,8 +198,8 @@ class CocoFile:
                 continue
             if repaired:
                 self._log.add("repaired", repaired, told_as("annotation", entry, n))
-            cells.append(CocoCell(cell, n, _further(entry, cell)))
-        return tuple(cells)
+            regions.append(CocoCell(cell, n, _further(entry, cell), is_crowd(entry)))
+        return regions
 
 
 def _further(entry: Mapping[str, Any], cell: Cell) -> Mapping[str, Any]:

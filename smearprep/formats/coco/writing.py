@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
 import orjson
-import shapely
-from numpy.typing import NDArray
 
 from smearprep.errors import RecipeError
+from smearprep.formats.coco.places import places, with_keypoints
 from smearprep.formats.staging import SpooledFile
-from smearprep.formats.writing import run_lengths
 from smearprep.images import is_file, read_bytes
-from smearprep.records import ImageCells, Shape
+from smearprep.records import Cell, ImageCells, Shape
 
 _HEAD = b'{"info":{"description":"cells in blood-smear images, written by smearprep"}'
 _NOTHING: Mapping[str, Any] = {}
-OWN_FIELDS = ("visible", "cell", "made_by", "score")
+OWN_FIELDS = ("visible", "cell", "made_by", "score", "accepted")
 """Attributes of a cell that stand in the annotation itself; all others are in its `attributes`."""
 _OWN = frozenset(OWN_FIELDS)
-_WITHOUT_OUTLINE = frozenset(("box", "point"))
 _BETWEEN = b",\n"
 _MARK = b"\x01"  # stands round a category's number in the spool; JSON never has it as a bare byte
 
@@ -80,17 +75,36 @@ class CocoWriter(SpooledFile):
         self._next_cell = first_annotation_id
 
     def add(self, image: ImageCells, picture: Path | None) -> None:
-        """Add an image with its cells; its annotation file becomes the record's `annotation_file`."""
+        """Add an image, its cells, then its crowds; its annotation file is the record's `annotation_file`."""
         assert image.size is not None
-        cells = image.cells
         id_ = self.add_image(image.file_name, image.size, image.annotated, annotation_file=image.file)
-        self.add_cells(
-            id_,
-            image.size,
+        self.add_records(id_, image.size, image.cells)
+        self.add_records(id_, image.size, image.crowds, iscrowd=1)
+
+    def add_records(
+        self, image_id: int, size: tuple[int, int], cells: Sequence[Cell], **extra: Any
+    ) -> Sequence[int]:
+        """Add cells with their attributes; see `add_cells`.
+
+        Args:
+            image_id: From `add_image`.
+            size: (width, height) of the image in px.
+            cells: In px of the image.
+            extra: Further keys of each annotation; `iscrowd=1` of crowds.
+
+        Returns:
+            The annotations' ids.
+
+        Raises:
+            RecipeError: A label that is none of the stated categories.
+        """
+        return self.add_cells(
+            image_id,
+            size,
             [cell.label for cell in cells],
             [cell.shape for cell in cells],
             [cell.outline for cell in cells],
-            [annotation_fields(cell.attributes) for cell in cells],
+            [{**annotation_fields(cell.attributes), **extra} for cell in cells],
         )
 
     def add_image(
@@ -175,7 +189,7 @@ class CocoWriter(SpooledFile):
         self._next_cell = max(self._next_cell, max(ids) + 1)
         self._present[image_id].update(labels)
         numbers = [self._number(label) for label in labels]
-        segmentations, areas, boxes = _places(shapes, outlines, size)
+        segmentations, areas, boxes = places(shapes, outlines, size)
         lines = [
             orjson.dumps(
                 {
@@ -186,7 +200,7 @@ class CocoWriter(SpooledFile):
             )
             for id_, number, segmentation, area, box, outline, extra in zip(
                 ids, numbers, segmentations, areas, boxes, outlines,
-                _with_keypoints(extras or [_NOTHING] * len(ids), outlines, boxes), strict=True,
+                with_keypoints(extras or [_NOTHING] * len(ids), outlines, boxes), strict=True,
             )
         ]  # fmt: skip
         self._put(_BETWEEN.join(lines), between=_BETWEEN)
@@ -243,64 +257,3 @@ def _renumbered(lines: IO[bytes], ids: Mapping[int, int]) -> Iterator[bytes]:
         pieces = block.split(_MARK)
         pieces[1::2] = map(final.__getitem__, pieces[1::2])
         yield b"".join(pieces)
-
-
-# ---------------------------------------------------------------- where a cell is
-
-
-def _places(
-    shapes: Sequence[Shape], outlines: Sequence[str], size: tuple[int, int]
-) -> tuple[list[Any], list[float], list[list[float]]]:
-    """Segmentation, area and bbox (xywh) of each shape."""
-    array = np.empty(len(shapes), dtype=object)
-    array[:] = shapes
-    bounds = shapely.bounds(array)
-    bounds[:, 2:] -= bounds[:, :2]
-    boxes, areas = bounds.tolist(), shapely.area(array).tolist()
-    segmentations, holed = _open_rings(array)
-    for n in np.flatnonzero(holed).tolist():
-        segmentations[n], areas[n], boxes[n] = run_lengths(array[n], size)
-    if not _WITHOUT_OUTLINE.isdisjoint(outlines):
-        for n, outline in enumerate(outlines):
-            if outline in _WITHOUT_OUTLINE:
-                segmentations[n] = []
-    return segmentations, areas, boxes
-
-
-def _with_keypoints(
-    extras: Sequence[Mapping[str, Any]], outlines: Sequence[str], boxes: Sequence[list[float]]
-) -> Sequence[Mapping[str, Any]]:
-    """The further keys of each annotation; of a point its position, with COCO's 2 for "visible"."""
-    if "point" not in outlines:
-        return extras
-    return [
-        {"keypoints": [*box[:2], 2], "num_keypoints": 1, **extra} if outline == "point" else extra
-        for extra, outline, box in zip(extras, outlines, boxes, strict=True)
-    ]
-
-
-def _open_rings(shapes: NDArray[np.object_]) -> tuple[list[Any], NDArray[np.bool_]]:
-    """Of each shape, the rings of its parts, open, as x, y, x, y, ...; and whether it has holes.
-
-    A ring of whole numbers is given in integers: half the bytes, the same values.
-    """
-    single = bool((shapely.get_type_id(shapes) == shapely.GeometryType.POLYGON).all())
-    parts: Any = shapes
-    owner: Any = np.arange(len(shapes))
-    if not single:
-        parts, owner = shapely.get_parts(shapes, return_index=True)
-    xy = shapely.get_coordinates(parts).ravel()
-    with np.errstate(invalid="ignore"):
-        integers = xy.astype(np.int64)
-    stops = 2 * np.cumsum(shapely.get_num_coordinates(parts))
-    starts = np.concatenate([[0], stops[:-1]])
-    whole = np.logical_and.reduceat(integers == xy, starts)
-    rings = [
-        (integers if is_whole else xy)[start : stop - 2]  # the last vertex repeats the first one
-        for start, stop, is_whole in zip(starts.tolist(), stops.tolist(), whole.tolist(), strict=True)
-    ]
-    holed = np.bincount(owner, shapely.get_num_interior_rings(parts), len(shapes)) > 0
-    if single:
-        return [[ring] for ring in rings], holed
-    first = np.searchsorted(owner, np.arange(len(shapes) + 1)).tolist()
-    return [rings[a:b] for a, b in pairwise(first)], holed

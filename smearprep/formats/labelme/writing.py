@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import count
@@ -29,8 +30,14 @@ def writer(out: Path, options: WriteOptions, findings: list[Finding]) -> Writer:
     return FilePerImage(out, ".json", image_to_bytes, findings)
 
 
-def image_to_bytes(image: ImageCells) -> bytes:
-    """The file of an image."""
+def image_to_bytes(image: ImageCells, picture: bytes | None = None) -> bytes:
+    """The file of an image.
+
+    Args:
+        image: Its cells are such as the format holds.
+        picture: The image itself as a JPEG or PNG file, to lie in the file: labelme then opens it wherever it
+            lies. None: labelme looks for the image beside the file.
+    """
     assert image.size is not None, image.file_name
     width, height = image.size
     return dump_json(
@@ -39,7 +46,7 @@ def image_to_bytes(image: ImageCells) -> bytes:
             "flags": {},
             "shapes": list(_entries(image.cells)),
             "imagePath": posixpath.basename(image.file_name),
-            "imageData": None,
+            "imageData": None if picture is None else b64encode(picture).decode("ascii"),
             "imageHeight": height,
             "imageWidth": width,
         }

@@ -16,16 +16,17 @@ from smearprep.findings import Summary
 from smearprep.models import proposing
 from smearprep.models.evaluation import evaluate
 from smearprep.models.hardware import Hardware
-from smearprep.models.instances.training import SceneBatches
+from smearprep.models.instances.training import InstanceTraining, SceneBatches
 from smearprep.models.looks import Look
 from smearprep.models.prediction import count_images, predict
 from smearprep.models.proposing import propose
 from smearprep.models.recipes import InstanceRecipe, changed, load_training, parse_training
 from smearprep.models.runs import read_run
 from smearprep.models.training import train
+from smearprep.models.yolact.network import build
 from smearprep.predictions import read_index, read_predictions
 from smearprep.records import Cell
-from tests.models.instances.making import recipe, scene, small  # noqa: F401 - small is a fixture
+from tests.models.instances.making import SMALL, recipe, scene, small  # noqa: F401 - small is a fixture
 from tests.models.tiny import StopError, files, stopping, write_set
 
 pytestmark = pytest.mark.usefixtures("small")
@@ -180,6 +181,26 @@ def test_crowds_run_lengths_gaps_in_ids_and_boxes_of_no_size_do_not_stop_a_train
     assert np.isfinite(best["train loss"])
     both = run(tmp_path, "both")
     assert both.by_category == {"WBC": 14, "RBC": 0}
+    found = evaluate(tmp_path / "both", folder, hardware=CPU)
+    assert found.counts["cells"] == 4
+    assert next(row for row in found.tables["masks on val"] if row["category"] == "WBC")["truth"] == 4
+    counted = count_images(
+        tmp_path / "run", [folder / "images" / "val", folder], tmp_path / "counts", hardware=CPU
+    )
+    assert counted.counts["images"] == 6
+
+
+def test_a_checkpoint_fits_with_and_without_compiling(monkeypatch):
+    monkeypatch.setattr(torch, "compile", torch.nn.Sequential)  # as that, a module around the network
+    parts = [
+        set(
+            InstanceTraining(
+                build(SMALL, 1), recipe(average=0.9), ("WBC",), [scene()], [], 1, Hardware(compile=compiled)
+            ).state_dict()
+        )
+        for compiled in (False, True)
+    ]
+    assert parts[0] == parts[1] and {name.partition(".")[0] for name in parts[0]} == {"network", "_mean"}
 
 
 def test_an_image_that_cannot_be_read_is_named_and_left_out(tmp_path):
