@@ -46,11 +46,16 @@ def assist(
         typer.Option(metavar="FILE.png", help="Draw the least certain outlines, and some others."),
     ] = None,
     workers: args.Workers = None,
+    processes: args.Processes = None,
+    dask: args.Dask = None,
     dry_run: args.DryRun = False,
     strict: args.Strict = False,
     as_json: Json = False,
 ) -> None:
     """Make outlines for cells of which only a box or a point is known."""
+    if run_folder is not None and (workers, processes, dask) != (None, None, None):
+        hint = "--workers, --processes, --dask"
+        raise typer.BadParameter("a network (--run) looks at one image after the other", param_hint=hint)
 
     def job(progress: Progress) -> Summary:
         how: dict[str, Any] = {
@@ -64,7 +69,8 @@ def assist(
             return propose(folder, run_folder, **how)
         from smearprep.assist import assist
 
-        return assist(folder, workers=workers, **how)
+        with args.hire(workers, processes, dask, dry_run) as executor:
+            return assist(folder, executor=executor, **how)
 
     run(job, as_json)
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 from smearprep.assist.boxes import from_box
 from smearprep.assist.finding import KINDS_OF_CELL, from_nothing
 from smearprep.assist.job import assist
-from smearprep.assist.made import GIVEN, MADE_BY, is_ours, restored
+from smearprep.assist.made import GIVEN, MADE_BY, Attempt, is_ours, restored
 from smearprep.assist.parting import from_mask, typical_areas
 from smearprep.assist.points import from_point
+from smearprep.assist.single import outline_of
 from smearprep.assist.work import Wishes
 
 __all__ = [
     "GIVEN",
     "KINDS_OF_CELL",
     "MADE_BY",
+    "Attempt",
     "Wishes",
     "assist",
     "from_box",
@@ -25,6 +27,7 @@ __all__ = [
     "from_nothing",
     "from_point",
     "is_ours",
+    "outline_of",
     "restored",
     "typical_areas",
 ]

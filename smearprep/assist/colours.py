@@ -71,7 +71,7 @@ def learn_colours(image: RGB, boxes: FloatArray) -> ColourModel:
     numbers = colour_numbers(image[::step, ::step])
     outside = np.ones(numbers.shape, bool)
     inside, priors = [], []
-    for box in boxes:
+    for box in boxes[np.lexsort(boxes.T)]:  # sums of floats depend on their order: it is always the same
         rows, columns = _around(box, step, numbers.shape)
         outside[rows, columns] = False
         distance = ellipse_distance(box, rows, columns, step)

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
+from contextlib import nullcontext
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 
-from smearprep.assist.commit import finish, replace_together
 from smearprep.assist.made import is_ours
-from smearprep.assist.manifests import new_manifest
+from smearprep.assist.manifests import assist_entry, cells_of
 from smearprep.assist.parting import typical_areas
-from smearprep.assist.sets import Known, SetFile, SetImage, change, images_of, is_found, open_set
+from smearprep.assist.sets import Known, SetImage, change, images_of, is_found
 from smearprep.assist.sheets import Shown, check_sheet, draw_sheet
 from smearprep.assist.telling import summary, told
 from smearprep.assist.work import Finder, Outcome, Wishes, Work, outline_image
 from smearprep.errors import DataError, RecipeError
 from smearprep.findings import Finding, Summary
 from smearprep.output_folder import MANIFEST
-from smearprep.pools import pool
+from smearprep.pools import Lost, each, pool
 from smearprep.records import Cell
 from smearprep.rendering import Progress
+from smearprep.set_editing import SetFile, changing, new_manifest, open_set, replace_together
 
 
 def assist(
@@ -67,26 +67,25 @@ def assist(
         LayoutError: No prepared set.
         RecipeError: A category that the set does not have, or of which nobody knows how its cells look.
         DataError: A broken COCO file; with `strict`, the first problem.
-        OutputError: The files cannot be written, or somebody else has changed them meanwhile.
+        OutputError: The files cannot be written, or somebody else changes the set at the same time.
     """
     wishes = Wishes(tuple(dict.fromkeys(categories)), part, tuple(dict.fromkeys(find)), finder)
     if preview is not None:
         check_sheet(preview)
-    if not dry_run:
-        finish(folder)
-    findings: list[Finding] = []
-    files = open_set(folder, findings)
-    _check_categories(folder, files, wishes)
-    images = list(images_of(files, folder, redo))
-    _stop_at_problem(findings, strict)
-    work = _plan(images, wishes, redo)
-    if dry_run:
-        return summary(folder, work, [], findings, dry_run=True)
-    with pool(executor, workers) as (workforce, most):
-        outcomes = list(_each(work, workforce, most, strict, progress))
-    findings += told(work, outcomes)
-    if _apply(files, work, outcomes, redo):
-        _write(folder, files)
+    with nullcontext(0) if dry_run else changing(folder, "assist") as highest_id:
+        findings: list[Finding] = []
+        files = open_set(folder, findings)
+        _check_categories(folder, files, wishes)
+        images = list(images_of(files, folder, redo))
+        _stop_at_problem(findings, strict)
+        work = _plan(images, wishes, redo)
+        if dry_run:
+            return summary(folder, work, [], findings, dry_run=True)
+        with pool(executor, workers) as (workforce, most):
+            outcomes = _all(work, workforce, most, strict, progress)
+        findings += told(work, outcomes)
+        if _apply(files, work, outcomes, redo, highest_id):
+            _write(folder, files)
     if preview is not None:
         draw_sheet(preview, _shown(folder))
     return summary(folder, work, outcomes, findings)
@@ -120,26 +119,27 @@ def _plan(images: Sequence[SetImage], wishes: Wishes, redo: bool) -> list[Work]:
 # ---------------------------------------------------------------- all images
 
 
-def _each(
-    work: Sequence[Work], pool: Executor, most: int, strict: bool, progress: Progress | None
-) -> Iterator[Outcome]:
-    """The outcome of each image, in order; only some are under way at a time, so that memory stays flat."""
-    left = iter(work)
-    under_way: list[Future[Outcome]] = [pool.submit(outline_image, one) for one in islice(left, most)]
-    for done, one in enumerate(work, 1):
-        outcome = under_way.pop(0).result()
-        under_way += [pool.submit(outline_image, following) for following in islice(left, 1)]
+def _all(
+    work: Sequence[Work], executor: Executor, in_flight: int, strict: bool, progress: Progress | None
+) -> list[Outcome]:
+    """The outcome of each image, in the order of the work."""
+    outcomes = {}
+    for done, (one, result) in enumerate(each(executor, outline_image, work, in_flight, len(work)), 1):
+        outcome = Outcome(error=f"{result.reason}; left as it is") if isinstance(result, Lost) else result
         if strict and outcome.error:
             raise DataError(one.image.name, outcome.error)
+        outcomes[one.image.part, one.image.key] = outcome
         if progress:
             progress(done, len(work))
-        yield outcome
+    return [outcomes[one.image.part, one.image.key] for one in work]
 
 
 # ---------------------------------------------------------------- the set
 
 
-def _apply(files: Sequence[SetFile], work: Sequence[Work], outcomes: Sequence[Outcome], redo: bool) -> bool:
+def _apply(
+    files: Sequence[SetFile], work: Sequence[Work], outcomes: Sequence[Outcome], redo: bool, highest_id: int
+) -> bool:
     """Put all that was made into the files' data; False if nothing was."""
     changed: list[dict[int, tuple[Cell, ...]]] = [{} for _ in files]
     found: list[tuple[SetImage, Cell]] = []
@@ -152,7 +152,7 @@ def _apply(files: Sequence[SetFile], work: Sequence[Work], outcomes: Sequence[Ou
             if redo or cells != (known.cell,):
                 of_file |= _in_place(known, cells)
         found += [(one.image, cell) for cell in outcome.found]
-    change(files, changed, found)
+    change(files, changed, found, highest_id)
     return bool(found) or any(changed)
 
 
@@ -170,7 +170,8 @@ def _write(folder: Path, files: Sequence[SetFile]) -> None:
     for file in files:
         file.check_unchanged()
     new = {file.name: file.as_bytes() for file in files}
-    manifest = new_manifest(folder, files, {name: sha256(data).hexdigest() for name, data in new.items()})
+    digests = {name: sha256(data).hexdigest() for name, data in new.items()}
+    manifest = new_manifest(folder, cells_of(files), digests, {"assist": assist_entry(files)})
     replace_together(folder, new if manifest is None else {**new, MANIFEST: manifest})
 
 

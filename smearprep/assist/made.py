@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,19 @@ GIVEN = "given"
 """The attribute of a made cell that keeps what was known of it before."""
 
 _DIGITS = 4  # of a score
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What came of outlining one cell.
+
+    Args:
+        cell: The cell with its outline; None if there is none.
+        why: Why there is none, in words.
+    """
+
+    cell: Cell | None
+    why: str = ""
 
 
 def made(cell: Cell, shape: Polygon, how: str, score: float) -> Cell:

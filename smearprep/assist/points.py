@@ -9,7 +9,7 @@ import numpy as np
 from shapely.geometry import Point, Polygon
 
 from smearprep.assist.boxes import outline_boxes, whole_box
-from smearprep.assist.made import made, mask_to_outline
+from smearprep.assist.made import Attempt, made, mask_to_outline
 from smearprep.assist.regions import WEIGHTS, Region
 from smearprep.assist.stains import Density, red_density
 from smearprep.geometry import FloatArray, Mask
@@ -41,18 +41,24 @@ def from_point(image: RGB, cells: Sequence[Cell]) -> tuple[Cell, ...]:
     Returns:
         The cells in their order, as from `from_box`; a cell that could not be outlined is the same object.
     """
-    out = list(cells)
+    attempts = try_points(image, cells)
+    return tuple(attempts[n].cell or cell if n in attempts else cell for n, cell in enumerate(cells))
+
+
+def try_points(image: RGB, cells: Sequence[Cell]) -> dict[int, Attempt]:
+    """What comes out for each cell with a point: its number -> its outline, or why there is none."""
     numbers = [n for n, cell in enumerate(cells) if isinstance(cell.shape, Point)]
     if not numbers:
-        return tuple(out)
-    points = np.array([cells[n].bounds[:2] for n in numbers])
-    boxes = nucleus_boxes(red_density(image), points)
-    seen = np.flatnonzero(np.isfinite(boxes).all(axis=1))
+        return {}
+    boxes = nucleus_boxes(image, np.array([cells[n].bounds[:2] for n in numbers]))
+    seen = np.flatnonzero(np.isfinite(boxes).all(axis=1)).tolist()
+    attempts = dict.fromkeys(numbers, Attempt(None, "no nucleus is at its point"))
+    attempts |= dict.fromkeys([numbers[k] for k in seen], Attempt(None, "no outline goes round its point"))
     for k, (outline, score) in outline_twice(image, boxes[seen]).items():
-        number = numbers[seen[k]]
-        if outline.covers(cells[number].shape):
-            out[number] = made(cells[number], outline, "point", score)
-    return tuple(out)
+        cell = cells[numbers[seen[k]]]
+        if outline.covers(cell.shape):
+            attempts[numbers[seen[k]]] = Attempt(made(cell, outline, "point", score))
+    return attempts
 
 
 def outline_twice(image: RGB, boxes: FloatArray) -> dict[int, tuple[Polygon, float]]:
@@ -89,22 +95,18 @@ def _bounds(region: Region) -> FloatArray:
 # ---------------------------------------------------------------- nuclei
 
 
-def nucleus_boxes(density: Density, points: FloatArray) -> FloatArray:
+def nucleus_boxes(image: RGB, points: FloatArray) -> FloatArray:
     """Boxes of cells, guessed from the nuclei at points.
 
     Args:
-        density: (H, W) float32, of the red channel.
+        image: (H, W, 3) uint8 RGB.
         points: (n, 2) x, y in px.
 
     Returns:
         (n, 4) xyxy in px; NaN where there is no nucleus.
     """
-    import cv2
-
-    height, width = density.shape
-    step = max(1, round(float(np.sqrt(height * width / _PIXELS))))
-    size = -(-width // step), -(-height // step)
-    small: Density = np.asarray(cv2.resize(density, size, interpolation=cv2.INTER_AREA), np.float32)
+    step = max(1, round(float(np.sqrt(image.shape[0] * image.shape[1] / _PIXELS))))
+    small = red_density(image, step)
     near = points / step
     levels = np.array([_level(small, x, y, _DISC / step) for x, y in near])
     boxes = np.full((len(points), 4), np.nan)
@@ -129,10 +131,10 @@ def _parts_at(mask: Mask, points: FloatArray) -> list[FloatArray]:
 
     A nucleus may have several parts; those that come near to the point are taken.
     """
-    from scipy.ndimage import label
+    import cv2
     from scipy.spatial import cKDTree
 
-    labels, _ = label(mask)
+    _, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=4)
     rows, columns = np.nonzero(mask)
     if not len(rows):
         return [np.zeros((0, 2)) for _ in points]

@@ -18,12 +18,11 @@ def told(work: Sequence[Work], outcomes: Sequence[Outcome]) -> Iterator[Finding]
     for one, outcome in zip(work, outcomes, strict=True):
         if outcome.error:
             yield Finding(outcome.kind, outcome.error, one.image.name)
-        for number, cells in outcome.cells.items():
+        for number, why in outcome.refused.items():
             cell = one.image.cells[number].cell
-            if cells == (cell,):
-                x, y = round(cell.bounds[0]), round(cell.bounds[1])
-                what = f"no outline was found for this {cell.label} cell; it stays a {cell.outline}"
-                yield Finding("note", what, one.image.name, f"at {x}, {y}")
+            x, y = round(cell.bounds[0]), round(cell.bounds[1])
+            what = f"no outline was found for this {cell.label} cell: {why}; it stays a {cell.outline}"
+            yield Finding("note", what, one.image.name, f"at {x}, {y}")
 
 
 def summary(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from smearprep.assist.boxes import from_box
+from smearprep.assist.boxes import try_boxes
 from smearprep.assist.finding import KINDS_OF_CELL, from_finds, from_nothing
-from smearprep.assist.made import restored
+from smearprep.assist.made import Attempt, restored
 from smearprep.assist.parting import from_mask
-from smearprep.assist.points import from_point
+from smearprep.assist.points import try_points
 from smearprep.assist.sets import SetImage, is_found
 from smearprep.datasets.files import size_text, stated_frame
 from smearprep.errors import DataError, RecipeError
@@ -49,7 +49,8 @@ class Wishes:
 
     def wants(self, cell: Cell) -> bool:
         """True if something is to be done about a cell."""
-        outlines = ("box", "point", "component") if self.part else ("box", "point")
+        part = self.part and cell.attributes.get("accepted") is not True  # by a person: it is one cell
+        outlines = ("box", "point", "component") if part else ("box", "point")
         return cell.outline in outlines and (not self.categories or cell.label in self.categories)
 
 
@@ -76,12 +77,14 @@ class Outcome:
 
     Args:
         cells: Of each of its cells that something was to be done about: its number, and what it is now.
+        refused: Why some of them have no outline.
         found: Cells that were found.
         error: Why nothing could be done, or "".
         kind: Of the finding that says so.
     """
 
     cells: Mapping[int, tuple[Cell, ...]] = field(default_factory=dict)
+    refused: Mapping[int, str] = field(default_factory=dict)
     found: tuple[Cell, ...] = ()
     error: str = ""
     kind: Kind = "unreadable"
@@ -104,10 +107,16 @@ def outline_image(work: Work) -> Outcome:
     except DataError as error:
         return Outcome(error=f"{error.what}; left as it is")
     numbers = [n for n, known in enumerate(image.cells) if work.wishes.wants(known.cell)]
-    after = _outlined(pixels, [known.cell for known in image.cells], numbers)
+    attempts = _attempts(pixels, [known.cell for known in image.cells], numbers)
+    after = [attempts[n].cell or image.cells[n].cell for n in numbers]
     parts = from_mask(pixels.shape[1::-1], after, work.areas) if work.wishes.part else [(c,) for c in after]
+    refused = {
+        n: attempts[n].why or "it covers not one pixel's middle"
+        for n, own in zip(numbers, parts, strict=True)
+        if own == (image.cells[n].cell,)
+    }
     known = [known.cell for known in image.cells if not is_found(known.cell)]
-    return Outcome(dict(zip(numbers, parts, strict=True)), tuple(_found(pixels, work, known)))
+    return Outcome(dict(zip(numbers, parts, strict=True)), refused, tuple(_found(pixels, work, known)))
 
 
 def _found(pixels: RGB, work: Work, known: Sequence[Cell]) -> list[Cell]:
@@ -118,12 +127,12 @@ def _found(pixels: RGB, work: Work, known: Sequence[Cell]) -> list[Cell]:
     return [cell for label in work.find for cell in from_nothing(pixels, label, known)]
 
 
-def _outlined(pixels: RGB, cells: Sequence[Cell], numbers: Sequence[int]) -> list[Cell]:
-    """Some cells of an image with outlines, where they have a box or a point.
+def _attempts(pixels: RGB, cells: Sequence[Cell], numbers: Sequence[int]) -> dict[int, Attempt]:
+    """What came of outlining those cells of an image that have a box or a point; others are as they are.
 
     Cells that were outlined before lend their boxes: what comes out is what would have come out then.
     """
     labels = {cells[n].label for n in numbers if cells[n].outline in ("box", "point")}
     before = [restored(cell) if cell.label in labels else cell for cell in cells]
-    after = from_point(pixels, from_box(pixels, before))
-    return [after[n] for n in numbers]
+    done = try_boxes(pixels, before, numbers) | try_points(pixels, before)
+    return {n: done.get(n, Attempt(cells[n])) for n in numbers}

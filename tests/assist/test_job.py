@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
 from shutil import copytree
 
 import pytest
@@ -14,13 +13,15 @@ from pycocotools.coco import COCO
 from typer.testing import CliRunner
 
 from smearprep import synthetic
-from smearprep.assist import assist, commit
+from smearprep.assist import assist
 from smearprep.checking import check
 from smearprep.cli import assisting, looking
 from smearprep.errors import DataError, LayoutError, OutputError, RecipeError
+from smearprep.executors import hire
 from smearprep.opened import open_for_one
 from smearprep.prepare import prepare
 from smearprep.recipes import parse_recipe
+from smearprep.set_editing import finish
 from tests.assist.making import write_set
 from tests.sets import coco_files, edit_json, images_of, kinds, tree
 
@@ -171,8 +172,8 @@ def test_a_box_that_comes_later_is_outlined_as_if_it_had_been_there(folder):
 def test_workers_and_executors_change_nothing(folder, tmp_path):
     other = copytree(folder, tmp_path / "other")
     assist(folder, workers=3)
-    with ProcessPoolExecutor(1) as pool:
-        assist(other, executor=pool)
+    with hire(processes=1) as crew:
+        assist(other, executor=crew)
     assert tree(folder) == tree(other)
 
 
@@ -351,7 +352,7 @@ def test_a_run_that_is_stopped_leaves_the_old_or_the_new_set(pair, tmp_path, mon
     except how:
         monkeypatch.setattr(os, "replace", replace)
         if how is Killed:
-            commit.finish(folder)
+            finish(folder)
         assert state(folder) == (old if count <= 4 else new)  # 4 files and a note are written before
         assist(folder)
     assert state(folder) == new and not check(folder).findings

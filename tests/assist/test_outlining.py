@@ -8,10 +8,13 @@ import cv2
 import numpy as np
 import pytest
 import shapely
+import shapely.affinity
 
-from smearprep.assist import from_box, from_mask, from_nothing, from_point, typical_areas
+from smearprep.assist import from_box, from_mask, from_nothing, from_point, outline_of, typical_areas
 from smearprep.assist.boxes import whole_box
 from smearprep.assist.regions import WEIGHTS, grabcut
+from smearprep.assist.sizes import usual_radius
+from smearprep.geometry import shape_to_mask
 from smearprep.records import Cell
 from tests.assist.making import SIZE, cells_of, components, iou, smear
 
@@ -48,6 +51,46 @@ def test_a_point_in_the_empty_field_stays_a_point():
     light = np.unravel_index(cv2.blur(drawn.image.min(axis=2), (25, 25)).argmax(), SIZE[::-1])
     cells = [Cell("WBC", shapely.Point(light[1] + 0.5, light[0] + 0.5), "point")]
     assert from_point(drawn.image, cells)[0] is cells[0]
+
+
+def lightest(image, side):
+    """The middle of the lightest square of an image, of all that lie inside."""
+    half = side // 2 + 1
+    blurred = cv2.blur(image.min(axis=2), (side, side))[half:-half, half:-half]
+    row, column = np.unravel_index(blurred.argmax(), blurred.shape)
+    return column + half, row + half
+
+
+def plain(seed=0):
+    """An empty field as a camera sees it: bright in the middle, darker at its corners, a little noise."""
+    y, x = np.mgrid[-1:1:120j, -1:1:160j]
+    light = 215 - 12 * (x**2 + y**2)[..., None] + np.random.default_rng(seed).normal(0, 3, (120, 160, 3))
+    return np.clip(light, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("image", [smear().image, plain()])
+def test_a_box_or_a_point_on_nothing_gives_no_outline(image):
+    x, y = lightest(image, 21)
+    box = Cell("WBC", shapely.box(x - 10, y - 10, x + 10, y + 10), "box")
+    attempt = outline_of(image, box, cells_of(smear(), "WBC", "box"))
+    assert attempt.cell is None and "darker than the empty field" in attempt.why
+    assert from_box(image, [box])[0] is box
+    attempt = outline_of(image, Cell("WBC", shapely.Point(x, y), "point"))
+    assert attempt.cell is None and attempt.why
+
+
+def test_no_cells_are_found_on_a_plain_field():
+    assert all(from_nothing(plain(), label) == () for label in ("WBC", "RBC", "Platelets"))
+
+
+def test_why_a_box_is_too_small():
+    attempt = outline_of(smear().image, Cell("WBC", shapely.box(5, 5, 7, 30), "box"))
+    assert attempt.cell is None and "2 x 25 px is too small" in attempt.why
+
+
+def test_what_is_neither_box_nor_point_is_not_outlined():
+    with pytest.raises(ValueError, match="neither a box nor a point"):
+        outline_of(smear().image, smear().cells[0])
 
 
 @pytest.mark.parametrize("box", [(5, 5, 7, 30), (10, 10, 13, 13)])
@@ -128,6 +171,49 @@ def test_discs_that_touch_are_parted(centres, count):
     assert all(part.attributes["visible"] == 1.0 and part.outline == "made" for part in parts)
     middles = sorted(part.shape.centroid.coords[0] for part in parts)
     assert all(np.hypot(*np.subtract(a, b)) < 4 for a, b in zip(middles, sorted(centres), strict=True))
+
+
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("centres", [[(3, 22), (3, 40)], [(-4, 22), (-3, 38)], [(-5, 30), (12, 35)]])
+def test_cells_that_the_border_cuts_are_parted_as_whole_ones(centres, turns):
+    whole = discs(*centres)
+    turned = shapely.affinity.rotate(whole, 90 * turns, origin=(30, 30))
+    window = shapely.box(0, 0, 60, 60)
+    (parts,) = from_mask((60, 60), [Cell("RBC", turned & window, "component")], {"RBC": np.pi * 100})
+    true = [shapely.affinity.rotate(discs(c), 90 * turns, origin=(30, 30)) & window for c in centres]
+    assert len(parts) == 2
+    for shape in true:
+        assert max(iou(shape, part.shape, (60, 60)) for part in parts) >= 0.75
+
+
+def test_a_component_that_fills_the_window_ends_at_its_borders():
+    whole = shapely.box(0, 0, 40, 30)
+    ((*parts,),) = from_mask((40, 30), [Cell("WBC", whole, "component")])
+    assert shapely.union_all([part.shape for part in parts]).equals(whole)
+
+
+def test_what_shows_no_cells_is_parted_into_round_pieces():
+    """As whole cells lie in it, not in stripes."""
+    ((*parts,),) = from_mask((90, 90), [Cell("RBC", shapely.box(5, 5, 65, 65), "component")], {"RBC": 314.0})
+    assert 10 <= len(parts) <= 16
+    for part in parts:
+        x0, y0, x1, y1 = part.bounds
+        assert 0.4 <= (x1 - x0) / (y1 - y0) <= 2.5
+
+
+@pytest.mark.parametrize(("radius", "side"), [(9, 200), (14, 300), (30, 700)])
+def test_how_large_cells_are_where_all_touch(radius, side):
+    step = 1.8 * radius
+    centres = [(x, y + i % 2 * radius) for i, x in enumerate(np.arange(step, side - step, step))
+               for y in np.arange(step, side - step, step)]  # fmt: skip
+    found = usual_radius(shape_to_mask(discs(*centres, radius=radius), (side, side)))
+    assert found == pytest.approx(radius, rel=0.2)
+
+
+def test_nothing_tells_no_size():
+    assert usual_radius(np.zeros((50, 60), bool)) is None
+    assert usual_radius(np.ones((50, 60), bool)) is None
+    assert usual_radius(np.eye(9, dtype=bool)) is None
 
 
 def test_the_size_of_cells_is_that_of_single_ones():

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import Point, Polygon
 
-from smearprep.assist import from_box, from_mask, from_nothing, from_point, restored
+from smearprep.assist import from_box, from_mask, from_nothing, from_point, outline_of, restored
+from smearprep.assist.flooding import cut_sides, depth_inside
 from smearprep.assist.made import largest_part, mask_to_outline
 from smearprep.assist.parting import part_shape
 from smearprep.assist.regions import mixture
 from smearprep.assist.sets import Known, as_before
+from smearprep.assist.sizes import usual_radius
 from smearprep.geometry import mask_to_shapes, shape_to_mask
 from smearprep.records import Cell
 from tests.laws.strategies import LAW, areas, masks, pictures, reals
@@ -20,6 +23,7 @@ from tests.laws.strategies import LAW, areas, masks, pictures, reals
 FEW = settings(LAW, max_examples=12)
 SOME = settings(LAW, max_examples=30)
 """An outline takes some tens of milliseconds, a watershed some."""
+FAR = 60  # px: farther than any two px of a mask
 
 
 @st.composite
@@ -64,6 +68,22 @@ def test_any_picture_any_cells(given_):
             assert restored(cell).shape.normalize().equals_exact(before.shape.normalize(), 1e-9)
 
 
+@given(pictures_with_cells())
+@FEW
+def test_one_cell_is_outlined_as_all_are(given_):
+    """A box as among all the others, whether these are outlined yet or not; a point as alone."""
+    picture, cells = given_
+    made = from_box(picture, cells)
+    for n, cell in enumerate(cells):
+        if cell.outline == "box":
+            others = made[n + 1 :] + made[:n]
+            assert (outline_of(picture, cell, others).cell or cell) == made[n]
+        if cell.outline == "point":
+            attempt = outline_of(picture, cell, cells)
+            assert (attempt.cell or cell) == from_point(picture, [cell])[0]
+            assert (attempt.cell is None) == bool(attempt.why)
+
+
 @given(pictures(most=40), st.sampled_from(("WBC", "RBC", "Platelets")))
 @FEW
 def test_whatever_is_found_is_a_cell(picture, label):
@@ -96,6 +116,39 @@ def test_pieces_are_a_partition(mask, area):
         filled = shape_to_mask(Polygon(shape.exterior), mask.shape[::-1])
         assert (counted <= filled).all()
         assert all(not p.shape.interiors and p.shape.is_valid and 0 <= p.score <= 1 for p in pieces)
+
+
+@given(masks(), st.tuples(*[st.booleans()] * 4))
+@LAW
+def test_borders_cut_and_do_not_end_a_component(mask, sides):
+    """How deep a pixel is: as in the component that goes on beyond the borders as its mirror image."""
+    if not mask.any() or (mask.all() and all(sides)):
+        return
+    inside, (height, width) = np.pad(mask, 1), mask.shape
+    top, bottom, left, right = (FAR * side for side in sides)
+    plane = np.pad(np.pad(mask, [(top, bottom), (left, right)], "symmetric"), 1).view(np.uint8)
+    deep = cv2.distanceTransform(plane, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1 + top :, 1 + left :]
+    depth = depth_inside(inside, sides)
+    assert np.allclose(depth[1:-1, 1:-1], deep[:height, :width], atol=1e-4)
+    assert not depth[~inside].any()
+
+
+@given(masks())
+@LAW
+def test_a_component_is_cut_where_it_reaches_the_border_of_the_image(mask):
+    inside, (height, width) = np.pad(mask, 1), mask.shape
+    reached = mask[0].any(), mask[-1].any(), mask[:, 0].any(), mask[:, -1].any()
+    expected = (False,) * 4 if mask.all() else reached
+    assert cut_sides(inside, (0, 0), (width, height), (width, height)) == expected
+    assert not any(cut_sides(inside, (1, 1), (width + 1, height + 1), (width + 2, height + 2)))
+
+
+@given(masks())
+@SOME
+def test_cells_are_as_large_as_they_are_wherever_they_lie(mask):
+    for turned in (mask, mask.T, mask[::-1], mask[:, ::-1]):
+        radius = usual_radius(np.ascontiguousarray(turned))
+        assert radius is None or 0 < radius <= min(mask.shape)
 
 
 @given(areas())

@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 from shutil import copy
 
+import cv2
 import numpy as np
 import pytest
 import shapely
 
 from smearprep import datasets
-from smearprep.assist import assist, from_box, from_mask, from_nothing, from_point
+from smearprep.assist import assist, from_box, from_mask, from_nothing, from_point, outline_of
 from smearprep.checking import check
 from smearprep.datasets.loading import LoadOptions
 from smearprep.formats.masks import mask_to_cells, read_mask
@@ -71,6 +72,23 @@ def test_white_cells_from_nothing(white: list[Sample]) -> None:
             assert max(iou(cell, other) for other in found) >= 0.7
         masks = shapely.union_all([cell.shape for cell in sample.cells])
         assert all(cell.shape.intersection(masks).area >= cell.area / 2 for cell in found)
+
+
+def test_a_box_or_a_click_beside_all_cells_gives_no_outline(white: list[Sample]) -> None:
+    sample = white[0]
+    image = read(sample.path, sample.oriented)
+    light = cv2.blur(image[..., 1], (61, 61))[40:-40, 40:-40]
+    row, column = (int(n) + 40 for n in np.unravel_index(light.argmax(), light.shape))
+    box = Cell("WBC", shapely.box(column - 30, row - 30, column + 30, row + 30), "box")
+    for cell in (box, Cell("WBC", shapely.Point(column, row), "point")):
+        attempt = outline_of(image, cell, sample.cells)
+        assert attempt.cell is None and attempt.why
+
+
+def test_white_cells_of_bccd_from_nothing(real_data: Path) -> None:
+    for number, (x, y) in {"00107": (233, 358), "00124": (392, 370), "00175": (316, 363)}.items():
+        found = from_nothing(read(real_data / f"BCCD/JPEGImages/BloodImage_{number}.jpg"), "WBC")
+        assert len(found) == 1 and found[0].shape.contains(shapely.Point(x, y))
 
 
 def test_red_cells_parted(real_data: Path, tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from smearprep.errors import OutputError
 from smearprep.images import write_atomic
 from smearprep.jsonfiles import dump_json, read_json
 from smearprep.output_folder import STATE
+from smearprep.set_editing.syncing import sync_file, sync_folder
 
-_FOLDER = "assist"
+_FOLDER = "new"
 _NOTE = "whole.json"
 
 
@@ -36,7 +37,9 @@ def replace_together(out: Path, files: Mapping[str, bytes]) -> None:
     try:
         for number, data in enumerate(files.values()):
             write_atomic(folder / str(number), data)
+            _sync(folder / str(number))
         write_atomic(folder / _NOTE, dump_json(list(files)))
+        _sync(folder / _NOTE)
     except (OutputError, KeyboardInterrupt):
         _clear(out)
         raise
@@ -72,11 +75,21 @@ def finish(out: Path) -> bool:
 
 
 def _move(out: Path, note: Path) -> None:
-    for number, name in enumerate(read_json(note)):
+    names: list[str] = read_json(note)
+    for number, name in enumerate(names):
         staged = note.with_name(str(number))
         if staged.is_file():  # else an earlier run has moved it
             os.replace(staged, out / name)  # noqa: PTH105
+    for folder in {(out / name).parent for name in names}:
+        sync_folder(folder)
     note.unlink()
+
+
+def _sync(path: Path) -> None:
+    try:
+        sync_file(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
 def _staged(out: Path) -> Path:
