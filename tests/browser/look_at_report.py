@@ -1,6 +1,6 @@
 """Open a report in a real browser: screenshots, the printed page, and what must not happen.
 
-Usage: python tests/browser/look_at_report.py REPORT.html OUT [--chromium /usr/bin/chromium]
+Usage: python -m tests.browser.look_at_report REPORT.html OUT [--chromium /usr/bin/chromium]
 
 Writes OUT/{wide,middle,narrow}-{light,dark}.png and OUT/print.pdf, sorts every table, and
 exits with 1 if the page wrote an error to the console, asked for anything but itself, was wider than its
@@ -16,16 +16,9 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
+from tests.browser.chromium import QUIET
+
 WIDTHS = {"wide": 1280, "middle": 768, "narrow": 400}
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 def main() -> int:
