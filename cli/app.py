@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from smearprep.cli import (
+    annotating,
     assisting,
     augmenting,
     coco_files,
@@ -16,6 +17,7 @@ from smearprep.cli import (
     models,
     preparing,
     reporting,
+    unpacking,
 )
 
 app = typer.Typer(
@@ -27,8 +29,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 GROUPS = (
-    looking, preparing, converting, coco_files, reporting, assisting, models, augmenting, learning, counting,
-    demo,
+    unpacking, looking, preparing, converting, coco_files, reporting, assisting, annotating, models,
+    augmenting, learning, counting, demo,
 )  # fmt: skip
 
 for group in GROUPS:

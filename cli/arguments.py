@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-Raw = Annotated[Path, typer.Argument(help="A folder of raw data.")]
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from smearprep.cli.output import Progress
+
+Raw = Annotated[str, typer.Argument(help="A folder of raw data, or its address, such as s3://BUCKET/FOLDER.")]
+Cache = Annotated[
+    Path | None, typer.Option(help="Where raw data that lies at an address is copied to, once.")
+]
 Out = Annotated[Path, typer.Argument(help="The folder to write.")]
 DatasetName = Annotated[
     str | None, typer.Option("--dataset", help="What the folder holds; default: recognised by itself.")
@@ -36,9 +45,38 @@ MinVisible = Annotated[
 Format = Annotated[str, typer.Option("--format", help="jpg, png, or auto: jpg from jpg, else png.")]
 Quality = Annotated[int, typer.Option(min=1, max=100, help="JPEG quality.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Images worked on at a time; default: one a core.")]
+Processes = Annotated[
+    int | None, typer.Option(min=1, help="Work in so many processes instead; one that dies is replaced.")
+]
+Dask = Annotated[
+    str | None,
+    typer.Option(metavar="tcp://HOST:PORT", help="Let the workers of this Dask scheduler do the work."),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Plan and tell; write nothing.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first problem; do not leave it out.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace a set that smearprep has written there.")]
+
+
+def hire(
+    workers: int | None, processes: int | None, dask: str | None, dry_run: bool = False
+) -> AbstractContextManager[Executor | None]:
+    """The executor that does the work; None where there is nothing to do but plan.
+
+    Raises:
+        SmearprepError: As `executors.hire`.
+    """
+    if dry_run:
+        return nullcontext()
+    from smearprep.executors import hire
+
+    return hire(workers, processes, dask)
+
+
+def local_folder(raw: str, cache: Path | None, progress: Progress) -> Path:
+    """The folder of this computer where raw data lies (`remote.local_folder`)."""
+    from smearprep.remote import local_folder
+
+    return local_folder(raw, cache, progress)
 
 
 def parse_options(entries: Sequence[str] | None) -> dict[str, Any]:

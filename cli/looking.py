@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from smearprep.cli.arguments import DatasetName, Options, parse_options
+from smearprep.cli.arguments import Cache, DatasetName, Options, Raw, local_folder, parse_options
 from smearprep.cli.output import Json, run
 
 
@@ -26,15 +26,16 @@ def formats(as_json: Json = False) -> None:
 
 
 def inspect(
-    raw: Annotated[Path, typer.Argument(help="A folder of raw data.")],
+    raw: Raw,
     dataset: DatasetName = None,
     option: Options = None,
+    cache: Cache = None,
     as_json: Json = False,
 ) -> None:
     """Tell what is in a raw folder, and what is wrong with it."""
     from smearprep.inspecting import inspect
 
-    run(lambda progress: inspect(raw, dataset, parse_options(option)), as_json)
+    run(lambda progress: inspect(local_folder(raw, cache, progress), dataset, parse_options(option)), as_json)
 
 
 def check(

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from io import StringIO, TextIOWrapper
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,7 +26,7 @@ _MOST_FINDINGS = 5  # of one kind, on the terminal; --json has them all
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 
 
-def run(job: Job, as_json: bool) -> None:
+def run(job: Job, as_json: bool, shows_progress: bool = True) -> None:
     """Run a command's one call and tell what it did.
 
     Exit status: 0 done; 1 the data has problems; 2 wrong usage or unusable input; 130 interrupted.
@@ -34,6 +34,7 @@ def run(job: Job, as_json: bool) -> None:
     Args:
         job: Given a progress callback, returns the summary.
         as_json: Print the machine-readable summary instead of tables.
+        shows_progress: False for work that goes on for as long as the user wants.
     """
     from smearprep.errors import SmearprepError
 
@@ -41,7 +42,7 @@ def run(job: Job, as_json: bool) -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace", encoding="utf-8" if as_json else None)
     try:
-        with _progress_bar() as progress:
+        with _progress_bar() if shows_progress else nullcontext(_no_progress) as progress:
             summary = job(progress)
         text = _as_json(summary) if as_json else _as_tables(summary)
     except SmearprepError as error:
@@ -86,11 +87,15 @@ def _as_json(summary: Summary) -> str:
     return dump_json(summary.as_dict(), pretty=True).decode()
 
 
+def _no_progress(done: int, total: int) -> None:
+    """Show nothing."""
+
+
 @contextmanager
 def _progress_bar() -> Iterator[Progress]:
     """A bar on standard error, without an end until the first call; none where that is no terminal."""
     if sys.stderr is None or not sys.stderr.isatty():
-        yield lambda done, total: None
+        yield _no_progress
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

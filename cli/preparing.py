@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +14,8 @@ from smearprep.cli import arguments as args
 from smearprep.cli.output import Json, Progress, run, write_out
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from smearprep.findings import Summary
 
 
@@ -48,7 +52,10 @@ def tile(
     category: args.Category = None,
     format_: args.Format = "auto",
     quality: args.Quality = 95,
+    cache: args.Cache = None,
     workers: args.Workers = None,
+    processes: args.Processes = None,
+    dask: args.Dask = None,
     dry_run: args.DryRun = False,
     strict: args.Strict = False,
     force: args.Force = False,
@@ -56,19 +63,21 @@ def tile(
 ) -> None:
     """Cut images into windows, with their cells."""
 
-    def job(progress: Progress) -> Summary:
+    def job(progress: Progress, executor: Executor | None) -> Summary:
         from smearprep.entries import parse_tile
         from smearprep.steps import one_step
 
         numbers = {"size": size, "stride": stride, "edge": edge, "margin": margin, "grid": grid}
         window = parse_tile({**numbers, "keep": keep, "keep_categories": keep_category or []})
+        root = args.local_folder(raw, cache, progress)
         return one_step(
-            "tile", raw, out, tile=window, min_visible=min_visible, resize=args.parse_size(resize),
+            "tile", root, out, tile=window, min_visible=min_visible, resize=args.parse_size(resize),
             **_what(dataset, option, map_, category, format_, quality),
-            workers=workers, dry_run=dry_run, strict=strict, force=force, progress=progress,
+            executor=executor, workers=workers, dry_run=dry_run, strict=strict, force=force,
+            progress=progress,
         )  # fmt: skip
 
-    run(job, as_json)
+    _run(job, args.hire(workers, processes, dask, dry_run), as_json)
 
 
 def pad(
@@ -83,7 +92,10 @@ def pad(
     category: args.Category = None,
     format_: args.Format = "auto",
     quality: args.Quality = 95,
+    cache: args.Cache = None,
     workers: args.Workers = None,
+    processes: args.Processes = None,
+    dask: args.Dask = None,
     dry_run: args.DryRun = False,
     strict: args.Strict = False,
     force: args.Force = False,
@@ -91,17 +103,19 @@ def pad(
 ) -> None:
     """Pad images with zeros, to square by default."""
 
-    def job(progress: Progress) -> Summary:
+    def job(progress: Progress, executor: Executor | None) -> Summary:
         from smearprep.entries import parse_pad
         from smearprep.steps import one_step
 
+        root = args.local_folder(raw, cache, progress)
         return one_step(
-            "pad", raw, out, pad=parse_pad({"to": to, "anchor": anchor}), resize=args.parse_size(resize),
+            "pad", root, out, pad=parse_pad({"to": to, "anchor": anchor}), resize=args.parse_size(resize),
             **_what(dataset, option, map_, category, format_, quality),
-            workers=workers, dry_run=dry_run, strict=strict, force=force, progress=progress,
+            executor=executor, workers=workers, dry_run=dry_run, strict=strict, force=force,
+            progress=progress,
         )  # fmt: skip
 
-    run(job, as_json)
+    _run(job, args.hire(workers, processes, dask, dry_run), as_json)
 
 
 def split(
@@ -122,7 +136,10 @@ def split(
     category: args.Category = None,
     format_: args.Format = "auto",
     quality: args.Quality = 95,
+    cache: args.Cache = None,
     workers: args.Workers = None,
+    processes: args.Processes = None,
+    dask: args.Dask = None,
     dry_run: args.DryRun = False,
     strict: args.Strict = False,
     force: args.Force = False,
@@ -130,18 +147,20 @@ def split(
 ) -> None:
     """Divide images into train, val and test, smear by smear."""
 
-    def job(progress: Progress) -> Summary:
+    def job(progress: Progress, executor: Executor | None) -> Summary:
         from smearprep.entries import parse_split
         from smearprep.steps import one_step
 
         rules = {"ratio": ratio, "by": by, "seed": seed, "stratify": stratify, "official": official}
+        root = args.local_folder(raw, cache, progress)
         return one_step(
-            "split", raw, out, split=parse_split(rules),
+            "split", root, out, split=parse_split(rules),
             **_what(dataset, option, map_, category, format_, quality),
-            workers=workers, dry_run=dry_run, strict=strict, force=force, progress=progress,
+            executor=executor, workers=workers, dry_run=dry_run, strict=strict, force=force,
+            progress=progress,
         )  # fmt: skip
 
-    run(job, as_json)
+    _run(job, args.hire(workers, processes, dask, dry_run), as_json)
 
 
 def prepare(
@@ -154,10 +173,17 @@ def prepare(
     out: Annotated[Path | None, typer.Argument(help="The folder to write.")] = None,
     raw: Annotated[
         list[str] | None,
-        typer.Option(metavar="FOLDER or NAME=FOLDER", help="A folder of raw data. Repeatable."),
+        typer.Option(metavar="FOLDER or NAME=FOLDER", help="Raw data: a folder or an address. Repeatable."),
     ] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the recipe, to copy and change.")] = False,
+    shards: Annotated[
+        int | None,
+        typer.Option(min=1, help="Also write OUT/shards: WebDataset tars of so many images each."),
+    ] = None,
+    cache: args.Cache = None,
     workers: args.Workers = None,
+    processes: args.Processes = None,
+    dask: args.Dask = None,
     dry_run: args.DryRun = False,
     strict: args.Strict = False,
     force: args.Force = False,
@@ -170,16 +196,17 @@ def prepare(
     if out is None:
         raise typer.BadParameter("name the folder to write", param_hint="OUT")
 
-    def job(progress: Progress) -> Summary:
+    def job(progress: Progress, executor: Executor | None) -> Summary:
         from smearprep.prepare import parse_roots, prepare
         from smearprep.recipes import load_recipe
 
+        roots = parse_roots(raw or (), cache, progress)
         return prepare(
-            load_recipe(recipe), parse_roots(raw or ()), out, workers=workers, dry_run=dry_run,
-            strict=strict, force=force, progress=progress,
+            load_recipe(recipe), roots, out, executor=executor, workers=workers, shards=shards,
+            dry_run=dry_run, strict=strict, force=force, progress=progress,
         )  # fmt: skip
 
-    run(job, as_json)
+    _run(job, args.hire(workers, processes, dask, dry_run), as_json)
 
 
 def _show(recipe: str) -> None:
@@ -191,6 +218,20 @@ def _show(recipe: str) -> None:
     except RecipeError as error:
         sys.stderr.write(f"error: {error}\n")
         raise typer.Exit(2) from None
+
+
+def _run(
+    job: Callable[[Progress, Executor | None], Summary],
+    hired: AbstractContextManager[Executor | None],
+    as_json: bool,
+) -> None:
+    """Run a command's one call with those who do the work."""
+
+    def with_executor(progress: Progress) -> Summary:
+        with hired as executor:
+            return job(progress, executor)
+
+    run(with_executor, as_json)
 
 
 def _what(

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from smearprep.cell_checks import faults
+from smearprep.check_state import CocoRecords, Seen, is_id
 from smearprep.errors import DataError, LayoutError
 from smearprep.findings import Finding, Kind, Summary, count_kinds, shown_name
-from smearprep.images import SUFFIXES, probe
+from smearprep.formats.reading import stays_inside
+from smearprep.images import SUFFIXES, file_digest, is_file, probe
 from smearprep.jsonfiles import read_json
-from smearprep.output_folder import MANIFEST, STATE
+from smearprep.output_folder import MANIFEST, is_unfinished
 from smearprep.rendering import Progress
 from smearprep.splitting import SUBSETS
 
@@ -36,52 +36,35 @@ def check(out: Path, progress: Progress | None = None) -> Summary:
     files = sorted((out / "annotations").glob("instances_*.json"))
     if not files:
         what = "is no prepared set; looked for annotations/instances_*.json in it"
-        raise LayoutError(f"{out}: {_UNFINISHED if (out / STATE).is_dir() else what}")
+        raise LayoutError(f"{out}: {_UNFINISHED if is_unfinished(out) else what}")
     findings: list[Finding] = []
     manifest = _manifest(out, findings)
-    digests = {**_mapping(manifest, "images"), **_mapping(manifest, "annotations")}
-    seen = _Seen()
-    loaded = [(path, _load(path, f"annotations/{path.name}", findings)) for path in files]
-    total, done = sum(len(coco["images"]) for _, coco in loaded), 0
-    for path, coco in loaded:
-        subset = path.stem.removeprefix("instances_")
-        name = f"annotations/{path.name}"
-        seen.files.add(name)
-        findings += _check_digest(out, name, digests)
-        for image in coco["images"]:
-            findings += _check_image(out, subset, name, image, digests, seen)
+    shards = _mapping(_mapping(manifest, "shards"), "files")
+    digests = {**_mapping(manifest, "images"), **_mapping(manifest, "annotations"), **shards}
+    seen = Seen()
+    opened = [CocoRecords(path, findings) for path in files]
+    total, done = sum(coco.count("images") for coco in opened), 0
+    for coco in opened:
+        seen.files.add(coco.name)
+        findings += _check_digest(out, coco.name, digests)
+        for image in coco.rows("images"):
+            findings += _check_image(out, coco, image, digests, seen)
             done += 1
             if progress:
                 progress(done, total)
-        findings += _check_annotations(name, subset, coco, seen)
+        findings += _check_annotations(coco, seen)
     findings += _check_leaks(seen)
     findings += _check_strays(out, seen)
     if manifest is not None:
+        findings += _check_shards(out, manifest, digests, seen)
         findings += _check_manifest(manifest, digests, seen)
     return _summary(seen, findings)
-
-
-class _Seen:
-    """What has come by so far, over all subsets."""
-
-    def __init__(self) -> None:
-        self.image_ids: set[Any] = set()
-        self.annotation_ids: set[Any] = set()
-        self.files: set[str] = set()
-        self.categories: dict[str, list[tuple[Any, Any]]] = {}
-        self.subsets: dict[str, dict[str, set[str]]] = {
-            what: defaultdict(set) for what in ("smear", "source", "content")
-        }
-        self.first_with: dict[str, str] = {}  # digest -> the first image that has it
-        self.images: Counter[str] = Counter()
-        self.cells: Counter[str] = Counter()
-        self.by_category: Counter[str] = Counter()
 
 
 def _manifest(out: Path, findings: list[Finding]) -> Mapping[str, Any] | None:
     if not (out / MANIFEST).is_file():
         what = "there is no manifest: digests and counts cannot be checked"
-        if (out / STATE).is_dir():
+        if is_unfinished(out):
             findings.append(Finding("corrupt", _UNFINISHED, MANIFEST))
         else:
             findings.append(Finding("note", what, MANIFEST))
@@ -102,30 +85,6 @@ def _mapping(data: Mapping[str, Any] | None, key: str) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _load(path: Path, name: str, findings: list[Finding]) -> dict[str, list[dict[str, Any]]]:
-    """A COCO file's three lists; what is not a list of objects becomes an empty one and a finding."""
-    try:
-        data = read_json(path)
-    except DataError as error:
-        findings.append(Finding("corrupt", error.what, name))
-        data = {}
-    out: dict[str, list[dict[str, Any]]] = {}
-    for key in ("images", "annotations", "categories"):
-        rows = data.get(key) if isinstance(data, dict) else None
-        if not isinstance(rows, list):
-            findings.append(Finding("corrupt", f"has no list of {key}", name))
-            rows = []
-        out[key] = [row for row in rows if isinstance(row, dict) and _is_id(row.get("id"))]
-        if len(out[key]) < len(rows):
-            what = f"{len(rows) - len(out[key])} of its {key} have no id that can be used"
-            findings.append(Finding("corrupt", what, name))
-    return out
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, int | str) and not isinstance(value, bool)
-
-
 # ---------------------------------------------------------------- images
 
 
@@ -133,22 +92,23 @@ def _check_digest(out: Path, name: str, digests: Mapping[str, Any], id_: str = "
     if name not in digests:
         if digests:
             yield Finding("corrupt", "is not listed in the manifest", name, id_)
-    elif sha256((out / name).read_bytes()).hexdigest() != digests[name]:
+    elif file_digest(out / name) != digests[name]:
         yield Finding("corrupt", "has been changed since it was written: its digest is another", name, id_)
 
 
 def _check_image(
-    out: Path, subset: str, coco: str, image: Mapping[str, Any], digests: Mapping[str, Any], seen: _Seen
+    out: Path, file: CocoRecords, image: Mapping[str, Any], digests: Mapping[str, Any], seen: Seen
 ) -> Iterator[Finding]:
     """One image record, and its file."""
-    id_ = f"image {image['id']}"
-    if image["id"] in seen.image_ids:
+    id_, coco, subset = f"image {image['id']}", file.name, file.subset
+    if not seen.image_ids.add(image["id"]):
         yield Finding("corrupt", f"image id {image['id']} is used twice", coco, id_)
-    seen.image_ids.add(image["id"])
     seen.images[subset] += 1
+    stated = (image.get("width"), image.get("height"))
+    file.sizes[image["id"]] = stated
     for what in ("smear", "source"):
         if what in image:
-            seen.subsets[what][str(image[what])].add(subset)
+            seen.lies_in(what, str(image[what]), subset)
     file_name = str(image.get("file_name", ""))
     parts = PurePosixPath(file_name)
     if not file_name or parts.is_absolute() or ".." in parts.parts:
@@ -164,44 +124,43 @@ def _check_image(
         kind: Kind = "missing_image" if "is not there" in error.what else "corrupt"
         yield Finding(kind, error.what, name, id_)
         return
-    stated = (image.get("width"), image.get("height"))
     if header.oriented_size(True) != stated:
         what = f"is {header.size[0]}x{header.size[1]} px, but {coco} states {stated[0]}x{stated[1]}"
         yield Finding("size_mismatch", what, name, id_)
     yield from _check_digest(out, name, digests, id_)
     if name in digests:
         first = seen.first_with.setdefault(str(digests[name]), name)
-        seen.subsets["content"][first].add(subset)
+        seen.lies_in("content", first, subset)
 
 
 # ---------------------------------------------------------------- annotations
 
 
-def _check_annotations(
-    name: str, subset: str, coco: Mapping[str, list[dict[str, Any]]], seen: _Seen
-) -> Iterator[Finding]:
-    sizes = {image["id"]: (image.get("width"), image.get("height")) for image in coco["images"]}
-    labels = {row["id"]: str(row.get("name")) for row in coco["categories"]}
+def _check_annotations(file: CocoRecords, seen: Seen) -> Iterator[Finding]:
+    name, subset = file.name, file.subset
+    categories = list(file.rows("categories"))
+    labels = {row["id"]: str(row.get("name")) for row in categories}
     seen.categories[name] = sorted(labels.items(), key=str)
-    if len(labels) < len(coco["categories"]) or len(set(labels.values())) < len(labels):
+    if len(labels) < len(categories) or len(set(labels.values())) < len(labels):
         yield Finding("corrupt", "two of its categories share an id or a name", name)
     if len({tuple(rows) for rows in seen.categories.values()}) > 1:
         yield Finding("corrupt", "its categories differ from those of the other subsets", name)
-    for annotation in coco["annotations"]:
+    for annotation in file.rows("annotations"):
         id_ = f"annotation {annotation['id']}"
-        if annotation["id"] in seen.annotation_ids:
+        if not seen.annotation_ids.add(annotation["id"]):
             yield Finding("corrupt", f"annotation id {annotation['id']} is used twice", name, id_)
-        seen.annotation_ids.add(annotation["id"])
-        seen.cells[subset] += 1
-        image, category = annotation.get("image_id"), annotation.get("category_id")
-        size = sizes.get(image) if _is_id(image) else None
-        label = labels.get(category) if _is_id(category) else None
+        is_cell = not annotation.get("iscrowd")  # a crowd is checked, but is no cell
+        seen.cells[subset] += is_cell
+        image: Any = annotation.get("image_id")
+        category = annotation.get("category_id")
+        size = file.sizes.get(image) if is_id(image) else None
+        label = labels.get(category) if is_id(category) else None
         if size is None:
             yield Finding("corrupt", f"its image {image} is not listed", name, id_)
         elif label is None:
             yield Finding("corrupt", f"its category {category} is not listed", name, id_)
         else:
-            seen.by_category[label] += 1
+            seen.by_category[label] += is_cell
             for what in faults(annotation, size):
                 yield Finding("corrupt", what, name, id_)
 
@@ -209,7 +168,7 @@ def _check_annotations(
 # ---------------------------------------------------------------- the whole
 
 
-def _check_leaks(seen: _Seen) -> Iterator[Finding]:
+def _check_leaks(seen: Seen) -> Iterator[Finding]:
     names = {"smear": "smear", "source": "raw image", "content": "picture of"}
     for what, groups in seen.subsets.items():
         for key, subsets in sorted(groups.items()):
@@ -220,9 +179,7 @@ def _check_leaks(seen: _Seen) -> Iterator[Finding]:
                 yield Finding("leak", f"the {names[what]} {key} lies in {where}", "annotations", key)
 
 
-def _check_manifest(
-    manifest: Mapping[str, Any], digests: Mapping[str, Any], seen: _Seen
-) -> Iterator[Finding]:
+def _check_manifest(manifest: Mapping[str, Any], digests: Mapping[str, Any], seen: Seen) -> Iterator[Finding]:
     for key in ("recipe", "plan", "counts", "by_category", "by_subset", "inputs", "annotations", "images"):
         if key not in manifest:
             yield Finding("corrupt", f"lacks {key!r}", MANIFEST, key)
@@ -244,7 +201,24 @@ def _check_manifest(
         yield Finding("corrupt", "is listed in the manifest, but the set does not have it", name)
 
 
-def _check_strays(out: Path, seen: _Seen) -> Iterator[Finding]:
+def _check_shards(
+    out: Path, manifest: Mapping[str, Any], digests: Mapping[str, Any], seen: Seen
+) -> Iterator[Finding]:
+    """The shards, if there are any: their digests, and whether they show the cells of the set."""
+    shards = _mapping(manifest, "shards")
+    for name in _mapping(shards, "files"):
+        if stays_inside(name) and is_file(out / name):
+            seen.files.add(name)
+            yield from _check_digest(out, name, digests)
+    if shards and _mapping(shards, "made_of") != _mapping(manifest, "annotations"):
+        what = (
+            "show the cells as they were before the set was changed; make them again with `smearprep convert "
+            "--to webdataset`, or prepare the set again"
+        )
+        yield Finding("corrupt", what, "shards")
+
+
+def _check_strays(out: Path, seen: Seen) -> Iterator[Finding]:
     """Images in the set's folders that no annotation file lists: some trainers would read them."""
     for path in sorted((out / "images").rglob("*")):
         name = shown_name(path.relative_to(out))
@@ -252,7 +226,7 @@ def _check_strays(out: Path, seen: _Seen) -> Iterator[Finding]:
             yield Finding("corrupt", "is listed in no annotation file", name)
 
 
-def _summary(seen: _Seen, findings: list[Finding]) -> Summary:
+def _summary(seen: Seen, findings: list[Finding]) -> Summary:
     order = sorted(seen.images, key=lambda name: (SUBSETS.index(name) if name in SUBSETS else 9, name))
     by_subset = {name: {"images": seen.images[name], "cells": seen.cells[name]} for name in order}
     counts = {

@@ -8,23 +8,34 @@ manifest.json
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
+from typing import Any
 
 from smearprep import datasets
 from smearprep.datasets.loading import LoadOptions
 from smearprep.errors import DataError, RecipeError
 from smearprep.findings import Finding, Summary, count_kinds
-from smearprep.output_folder import check_still_ours, journal, keep_apart, open_output, plan_digest, tidy
+from smearprep.output_folder import (
+    check_still_ours,
+    hold_set,
+    journal,
+    keep_apart,
+    open_output,
+    plan_digest,
+    tidy,
+)
 from smearprep.planning import plan
 from smearprep.pools import pool
 from smearprep.recipes import Recipe, Source
 from smearprep.records import Plan, RawSet
+from smearprep.remote import local_folder
 from smearprep.rendering import Progress, Rendered, render, tasks
 from smearprep.set_files import subsets_of, whole_cell, write_annotations, write_manifest
+from smearprep.shards import remove_shards, write_shards
 
 
 def prepare(
@@ -34,6 +45,7 @@ def prepare(
     *,
     workers: int | None = None,
     executor: Executor | None = None,
+    shards: int | None = None,
     dry_run: bool = False,
     strict: bool = False,
     force: bool = False,
@@ -51,6 +63,7 @@ def prepare(
         out: The folder to write. A run that was killed there is continued.
         workers: Threads (default: one a core).
         executor: Use this `concurrent.futures.Executor` instead; it is not shut down.
+        shards: Also write the set as WebDataset shards of so many images each (`smearprep.shards`).
         dry_run: Plan only; nothing is written.
         strict: Stop at the first problem (`findings.PROBLEMS`).
         force: Replace a set from another recipe, or other raw data, in `out`; never what is no set.
@@ -77,32 +90,48 @@ def prepare(
         return _summary(command, None, the_plan, samples)
     work = list(tasks(the_plan, recipe.images))
     digest = plan_digest(recipe, work)
-    known = open_output(out, digest, work, force)
-    with pool(executor, workers) as (workforce, in_flight):
-        results = render(work, out, workforce, journal(out), known, in_flight, strict, progress)
-    the_plan = _without_failed(the_plan, results)
-    if not the_plan.views:
-        raise RecipeError(f"recipe {recipe.name}: no image could be read. {_told(the_plan.findings)}")
-    summary = _summary(command, out, the_plan, samples)
-    check_still_ours(out, digest)
-    annotations = write_annotations(the_plan, recipe, out)
-    write_manifest(recipe, digest, results, annotations, summary, out)
-    tidy(out)
-    return summary
+    with hold_set(out, command):
+        known = open_output(out, digest, work, force)
+        with pool(executor, workers) as (workforce, in_flight):
+            results = render(work, out, workforce, journal(out), known, in_flight, strict, progress)
+        the_plan = _without_failed(the_plan, results)
+        if not the_plan.views:
+            raise RecipeError(f"recipe {recipe.name}: no image could be read. {_told(the_plan.findings)}")
+        check_still_ours(out, digest)
+        annotations = write_annotations(the_plan, recipe, out)
+        told, not_held = _shards(the_plan, recipe, annotations, shards, out)
+        the_plan = replace(the_plan, findings=(*the_plan.findings, *not_held))
+        summary = _summary(command, out, the_plan, samples)
+        write_manifest(recipe, digest, results, annotations, summary, out, told)
+        tidy(out)
+        return summary
 
 
 # ---------------------------------------------------------------- raw data
 
 
-def parse_roots(entries: Sequence[str]) -> list[tuple[str | None, Path]]:
-    """`["RAW", "bccd=FOLDER"]` as (data set or None, folder) pairs."""
+def parse_roots(
+    entries: Sequence[str], cache: Path | None = None, progress: Progress | None = None
+) -> list[tuple[str | None, Path]]:
+    """`["RAW", "bccd=FOLDER"]` as (data set or None, folder) pairs.
+
+    Args:
+        entries: As they were given; a folder may be an address such as `s3://...`.
+        cache: Where what lies at an address is copied to.
+        progress: Told of files copied, of all.
+
+    Raises:
+        RecipeError: An entry that names no folder.
+        LayoutError, DataError, OutputError, SmearprepError: As `remote.local_folder`.
+    """
     pairs: list[tuple[str | None, Path]] = []
     for entry in entries:
         name, sign, folder = entry.partition("=")
         known = bool(sign) and name in datasets.NAMES
         if not (folder if known else entry):
             raise RecipeError(f"--raw {entry}: names no folder")
-        pairs.append((name, Path(folder)) if known else (None, Path(entry)))
+        root = local_folder(folder if known else entry, cache, progress)
+        pairs.append((name if known else None, root))
     return pairs
 
 
@@ -152,6 +181,16 @@ def _told(findings: Sequence[Finding]) -> str:
 # ---------------------------------------------------------------- the run
 
 
+def _shards(
+    the_plan: Plan, recipe: Recipe, annotations: Mapping[str, str], size: int | None, out: Path
+) -> tuple[Mapping[str, Any] | None, Sequence[Finding]]:
+    """Write shards if they are wanted; if not, those of an earlier run do not stay."""
+    if size is not None:
+        return write_shards(the_plan, recipe, annotations, size, out)
+    remove_shards(out)
+    return None, ()
+
+
 def _without_failed(the_plan: Plan, results: Sequence[Rendered]) -> Plan:
     """The plan without the images that could not be decoded, each named in a finding."""
     failed = {result.source: result.error for result in results if result.error}
@@ -180,6 +219,7 @@ def _summary(command: str, out: Path | None, the_plan: Plan, samples: int) -> Su
         "views": len(views),
         "cells": sum(by_category.values()),
         "whole_cells": len({whole_cell(v.sample, c) for v in views for c in v.cells}),
+        **({"crowds": crowds} if (crowds := sum(len(v.crowds) for v in views)) else {}),
         **count_kinds(the_plan.findings),
     }
     return Summary(

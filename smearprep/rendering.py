@@ -6,17 +6,19 @@ journal beside the images, so that a second run writes only what is missing or i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from hashlib import sha256
-from itertools import groupby, islice
+from itertools import groupby
 from pathlib import Path
 
 import orjson
 
 from smearprep.errors import DataError, OutputError
 from smearprep.images import ImageFormat, decode, encode, probe, read_bytes, show, write_atomic
+from smearprep.pools import Crew, Lost, each
 from smearprep.recipes import ImageFiles
 from smearprep.records import Plan, PlannedView, View
 
@@ -72,6 +74,11 @@ class Rendered:
     outputs: Mapping[str, str]
     error: str = ""
 
+    def fits(self, task: RenderTask) -> bool:
+        """True if this can be what became of a task: what a run noted may have been damaged since."""
+        own = (self.key, self.source, self.error) == (task.key, task.source, "")
+        return own and self.outputs.keys() == {name for name, _ in task.views}
+
 
 def image_path(planned: PlannedView, files: ImageFiles) -> str:
     """Where an image of a prepared set lies, relative to the set."""
@@ -108,7 +115,7 @@ def render(
         executor: Threads, processes, a cluster: any `concurrent.futures.Executor`.
         journal: A file to which each finished task is appended.
         known: What earlier runs finished, by task key (see `read_journal`).
-        in_flight: How many tasks are handed out at a time, so that memory stays flat.
+        in_flight: How many tasks are handed out at a time, so that memory stays flat (`pools.each`).
         strict: Stop at the first source that cannot be used.
         progress: Told of images done, of all.
 
@@ -124,7 +131,12 @@ def render(
     size = {task.source: len(task.views) for task in work}
     if progress:
         progress(0, total)
-    for result in _run(executor, work, out, known, in_flight):
+    _make_folder(journal.parent)
+    is_elsewhere = isinstance(executor, Crew)  # a worker that may have been started in another folder
+    worker = partial(_render_one, out.absolute() if is_elsewhere else out, journal.parent.absolute())
+    jobs = ((_absolute(t) if is_elsewhere else t, known.get(t.key)) for t in work)
+    for (task, _), outcome in each(executor, worker, jobs, in_flight, len(work)):
+        result = _unusable(task, out, outcome.reason) if isinstance(outcome, Lost) else outcome
         if strict and result.error:
             raise DataError(result.source, result.error)
         results[result.source] = result
@@ -136,34 +148,46 @@ def render(
     return [results[task.source] for task in work]
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from None
+
+
 def _note(journal: Path, result: Rendered) -> None:
     """Append a finished task to the journal."""
     try:
-        journal.parent.mkdir(parents=True, exist_ok=True)
         with journal.open("ab") as file:
             file.write(orjson.dumps(asdict(result), option=orjson.OPT_APPEND_NEWLINE))
     except OSError as error:
         raise OutputError(f"{journal}: cannot be written ({error.strerror or error})") from None
 
 
-def _run(
-    executor: Executor, work: Iterable[RenderTask], out: Path, known: Mapping[str, Rendered], in_flight: int
-) -> Iterator[Rendered]:
-    """Results as they come; at most `in_flight` tasks are out at a time, none after an error."""
-    queue = iter(work)
-    pending: set[Future[Rendered]] = set()
-    try:
-        while True:
-            for task in islice(queue, in_flight - len(pending)):
-                pending.add(executor.submit(render_source, task, out, known.get(task.key)))
-            if not pending:
-                return
-            finished, pending = wait(pending, return_when=FIRST_COMPLETED)
-            for future in finished:
-                yield future.result()
-    finally:
-        for future in pending:
-            future.cancel()
+def _absolute(task: RenderTask) -> RenderTask:
+    return replace(task, path=task.path.absolute())
+
+
+def _render_one(out: Path, mark: Path, job: tuple[RenderTask, Rendered | None]) -> Rendered:
+    """`render_source`, wherever the worker is.
+
+    Args:
+        out: The prepared set's folder.
+        mark: A folder that is there: a worker that does not see it would write to a disk of its own.
+        job: What to write, and what is known of it.
+    """
+    if not mark.is_dir():
+        raise OutputError(
+            f"{out}: the worker that was to write there does not see this folder; give folders that all "
+            "workers have under one path"
+        )
+    return render_source(job[0], out, job[1])
+
+
+def _unusable(task: RenderTask, out: Path, why: str) -> Rendered:
+    for name, _ in task.views:  # what an earlier run made of it, when it could still be read
+        (out / name).unlink(missing_ok=True)
+    return Rendered(task.key, task.source, "", {}, why)
 
 
 def render_source(task: RenderTask, out: Path, earlier: Rendered | None = None) -> Rendered:
@@ -184,13 +208,11 @@ def render_source(task: RenderTask, out: Path, earlier: Rendered | None = None) 
     try:
         data = read_bytes(task.path)
         digest = sha256(data).hexdigest()
-        if earlier is not None and earlier.sha256 == digest and _is_there(out, earlier.outputs):
+        if earlier and earlier.fits(task) and earlier.sha256 == digest and _is_there(out, earlier.outputs):
             return earlier
         return Rendered(task.key, task.source, digest, _write_views(task, data, out))
     except DataError as error:
-        for name, _ in task.views:  # what an earlier run made of it, when it could still be read
-            (out / name).unlink(missing_ok=True)
-        return Rendered(task.key, task.source, "", {}, error.what)
+        return _unusable(task, out, error.what)
 
 
 def _write_views(task: RenderTask, data: bytes, out: Path) -> dict[str, str]:
@@ -223,14 +245,15 @@ def _is_there(out: Path, outputs: Mapping[str, str]) -> bool:
 
 
 def read_journal(journal: Path) -> dict[str, Rendered]:
-    """What earlier, perhaps killed, runs finished: task key -> result. A torn last line is passed over."""
+    """What earlier, perhaps killed, runs finished: task key -> result. A damaged line is passed over."""
     out: dict[str, Rendered] = {}
     if not journal.is_file():
         return out
     for line in journal.read_bytes().splitlines():
         try:
-            result = Rendered(**orjson.loads(line))
-        except (orjson.JSONDecodeError, TypeError):
+            values = orjson.loads(line)
+            if isinstance(values["key"], str) and isinstance(values["outputs"], dict):
+                out[values["key"]] = Rendered(**values)
+        except (orjson.JSONDecodeError, TypeError, KeyError):
             continue
-        out[result.key] = result
     return out

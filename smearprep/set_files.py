@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from smearprep.findings import Summary
 from smearprep.formats.coco import CocoWriter, annotation_fields
+from smearprep.images import file_digest
 from smearprep.jsonfiles import write_json
 from smearprep.output_folder import MANIFEST
 from smearprep.planning import UNSPLIT
@@ -31,8 +31,8 @@ def write_annotations(the_plan: Plan, recipe: Recipe, out: Path) -> dict[str, st
             for planned in views:
                 _add_view(writer, planned, recipe)
         image_id += len(views)
-        cell_id += sum(len(v.cells) for v in views)
-        digests[annotation_path(subset)] = sha256(path.read_bytes()).hexdigest()
+        cell_id += sum(len(v.cells) + len(v.crowds) for v in views)
+        digests[annotation_path(subset)] = file_digest(path)
     for path in (out / "annotations").glob("instances_*.json"):
         if f"annotations/{path.name}" not in digests:
             path.unlink()  # of a subset that has lost all its images since an earlier run
@@ -62,6 +62,15 @@ def whole_cell(sample: Sample, seen: ViewCell) -> tuple[str, int]:
     return sample.source, seen.index
 
 
+def further_fields(sample: Sample, seen: ViewCell) -> dict[str, Any]:
+    """What is said of a cell as a View shows it: how much of it is seen, and which whole cell it is."""
+    return {
+        # Of a set made from a prepared set: the share of the share that was there, of the cell it was.
+        "visible": seen.visible * _share(seen.cell.attributes.get("visible")),
+        "cell": whole_cell(sample, seen)[1],
+    }
+
+
 def _share(value: object) -> float:
     return float(value) if isinstance(value, int | float) and 0 < value <= 1 else 1.0
 
@@ -81,16 +90,11 @@ def _add_view(writer: CocoWriter, planned: PlannedView, recipe: Recipe) -> None:
         **({"attributes": attributes} if attributes else {}),
     )
     extras: list[Mapping[str, Any]] = [
-        {
-            **annotation_fields(c.cell.attributes),
-            # Of a set made from a prepared set: the share of the share that was there, of the cell it was.
-            "visible": c.visible * _share(c.cell.attributes.get("visible")),
-            "cell": whole_cell(sample, c)[1],
-        }
-        for c in cells
+        {**annotation_fields(c.cell.attributes), **further_fields(sample, c)} for c in cells
     ]
     labels, shapes = [c.cell.label for c in cells], [c.shape for c in cells]
     writer.add_cells(image_id, planned.view.size, labels, shapes, [c.cell.outline for c in cells], extras)
+    writer.add_records(image_id, planned.view.size, planned.crowds, iscrowd=1)
 
 
 def write_manifest(
@@ -100,6 +104,7 @@ def write_manifest(
     annotations: Mapping[str, str],
     summary: Summary,
     out: Path,
+    shards: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the manifest: recipe, versions, counts, findings, and a digest of every input and output."""
     read = [result for result in results if not result.error]
@@ -120,6 +125,7 @@ def write_manifest(
             "inputs": {result.source: result.sha256 for result in read},
             "annotations": dict(annotations),
             "images": {name: d for result in read for name, d in result.outputs.items()},
+            **({"shards": dict(shards)} if shards else {}),
         },
         pretty=True,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,9 +42,11 @@ class Split:
     official: bool = True
 
     def __post_init__(self) -> None:
-        if not all(0 <= share < math.inf for share in self.ratio) or not self.ratio[0]:
+        if not all(0 <= share <= 1e6 for share in self.ratio) or not self.ratio[0]:
             shown = ":".join(f"{share:g}" for share in self.ratio)
-            raise RecipeError(f"ratio {shown}: no share is negative and training needs one, as in 7:1:2")
+            raise RecipeError(
+                f"ratio {shown}: no share is negative or above 1,000,000, and training needs one, as in 7:1:2"
+            )
         if not 0 <= self.seed < 2**63:
             raise RecipeError(f"seed {self.seed}: give a whole number from 0 to 2^63 - 1")
 

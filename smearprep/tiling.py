@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from smearprep.errors import RecipeError
 from smearprep.geometry import Shapes, clip
 from smearprep.images import MAX_PIXELS
-from smearprep.records import Sample, View, ViewCell
+from smearprep.records import Cell, Sample, View, ViewCell
 from smearprep.windows import Anchor, Edge, Window, counting_grid, grid, padded, square
 
 _LONGEST_SIDE = 65_500  # of a JPEG file
@@ -145,13 +145,11 @@ def show_cells(sample: Sample, shaping: Shaping) -> Iterator[tuple[View, tuple[V
     for view in views(sample.size, shaping):
         x, y, w, h = view.window
         window = (x, y, x + w, y + h)
-        near = np.flatnonzero(
-            (bounds[:, :2] <= window[2:]).all(axis=1) & (bounds[:, 2:] >= window[:2]).all(axis=1)
-        )
-        parts = clip(shapes[near], window)
-        seen = np.array([part is not None for part in parts], bool)
-        near, parts = near[seen], parts[seen]
-        visible = _visible(shapely.area(parts), area[near])
+        if _holds_all(window, bounds, area):
+            near, parts, visible = np.arange(len(shapes)), shapes, np.ones(len(shapes))
+        else:
+            near, parts = _seen(window, shapes, bounds)
+            visible = _visible(shapely.area(parts), area[near])
         looked_at = counted[near]
         if rule == "centroid":
             inside = ((centroids >= window[:2]) & (centroids < window[2:])).all(axis=1)
@@ -161,6 +159,43 @@ def show_cells(sample: Sample, shaping: Shaping) -> Iterator[tuple[View, tuple[V
         if kept:
             enough = visible >= shaping.min_visible
             yield view, _view_cells(sample, view, near[enough], parts[enough], visible[enough])
+
+
+def show_crowds(sample: Sample, view: View) -> tuple[Cell, ...]:
+    """What a View shows of a sample's crowds, however little: clipped, in canvas px."""
+    if not sample.crowds:
+        return ()
+    x, y, w, h = view.window
+    shapes: Shapes = np.array([crowd.shape for crowd in sample.crowds], dtype=object)
+    parts = clip(shapes, (x, y, x + w, y + h))
+    return tuple(
+        replace(crowd, shape=view.to_canvas(part))
+        for crowd, part in zip(sample.crowds, parts, strict=True)
+        if part is not None
+    )
+
+
+def _holds_all(
+    window: tuple[int, int, int, int], bounds: NDArray[np.float64], area: NDArray[np.float64]
+) -> bool:
+    """True if nothing is to be cut: whole images are by far the most frequent views.
+
+    Points, which have no area, may lie on a border that is not theirs; they are looked at one by one.
+    """
+    inside = (bounds[:, :2] >= window[:2]).all() and (bounds[:, 2:] <= window[2:]).all()
+    return bool(inside and area.all())
+
+
+def _seen(
+    window: tuple[int, int, int, int], shapes: Shapes, bounds: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], Shapes]:
+    """Which shapes a window (xyxy) shows something of, and what."""
+    near = np.flatnonzero(
+        (bounds[:, :2] <= window[2:]).all(axis=1) & (bounds[:, 2:] >= window[:2]).all(axis=1)
+    )
+    parts = clip(shapes[near], window)
+    seen = np.array([part is not None for part in parts], bool)
+    return near[seen], parts[seen]
 
 
 def _visible(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:

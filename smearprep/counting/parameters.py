@@ -15,6 +15,9 @@ METHODS: tuple[Method, ...] = get_args(Method)
 Way = Literal[Method, "instances"]
 """Those, or the single cells that a network tells."""
 
+_FARTHEST = 1000
+"""Px: of what is counted here, nothing is larger; what lies beyond is mistyped, and asks for much memory."""
+
 
 def _need(holds: bool, what: str) -> None:
     if not holds:
@@ -52,7 +55,7 @@ class Hough:
         votes: That a centre needs (`param2`).
 
     Raises:
-        RecipeError: A figure is not positive, or the radii are not in order.
+        RecipeError: A figure is not positive or far too large, or the radii are not in order.
     """
 
     plane: Literal["edge", "mask"] = "edge"
@@ -65,12 +68,13 @@ class Hough:
 
     def __post_init__(self) -> None:
         _need(self.plane in ("edge", "mask"), f"hough.plane is {self.plane!r}; it is edge or mask")
-        _need(self.dp >= 1, f"hough.dp is {self.dp}; it is at least 1")
+        _need(1 <= self.dp <= 100, f"hough.dp is {self.dp}; it lies between 1 and 100")
         for name in ("min_distance", "gradient", "votes"):
             value = getattr(self, name)
             _need(1 <= value < 1e6, f"hough.{name} is {value}; it is at least 1")
         radii = f"{self.min_radius} to {self.max_radius} px"
-        _need(0 < self.min_radius <= self.max_radius, f"hough radii of {radii}: give 1 or more, in order")
+        in_order = 0 < self.min_radius <= self.max_radius <= _FARTHEST
+        _need(in_order, f"hough radii of {radii}: give 1 to {_FARTHEST:,} px, in order")
 
 
 @dataclass(frozen=True)
@@ -82,14 +86,15 @@ class Watershed:
         min_height: A peak is at least so far from the background, px; 0: any.
 
     Raises:
-        RecipeError: A distance below 1, or a negative height.
+        RecipeError: A distance below 1 or far too large, or a negative height.
     """
 
     min_distance: int = 30
     min_height: float = 0.0
 
     def __post_init__(self) -> None:
-        _need(self.min_distance >= 1, f"watershed.min_distance is {self.min_distance}; it is at least 1")
+        distance = f"watershed.min_distance is {self.min_distance}; it lies between 1 and {_FARTHEST:,}"
+        _need(1 <= self.min_distance <= _FARTHEST, distance)
         _need(0 <= self.min_height < 1e6, f"watershed.min_height is {self.min_height}; it is 0 or more")
 
 

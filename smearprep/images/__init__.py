@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from smearprep.images.decoding import check_complete, decode, read
 from smearprep.images.encoding import encode
-from smearprep.images.files import is_file, read_bytes, refuse_special, write_atomic
+from smearprep.images.files import file_digest, is_file, read_bytes, refuse_special, write_atomic
 from smearprep.images.headers import Header, orient, probe
 from smearprep.images.kinds import MAX_PIXELS, RGB, SUFFIXES, ImageFormat, Order
 from smearprep.images.views import show
@@ -23,6 +23,7 @@ __all__ = [
     "check_complete",
     "decode",
     "encode",
+    "file_digest",
     "is_file",
     "orient",
     "probe",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +27,21 @@ def read_bytes(path: Path, most: int = -1) -> bytes:
     try:
         with path.open("rb") as file:
             return file.read(most)
+    except FileNotFoundError:
+        raise DataError(path, "is not there") from None
+    except OSError as error:
+        raise DataError(path, f"cannot be read ({error.strerror})") from None
+
+
+def file_digest(path: Path) -> str:
+    """The SHA-256 of a file, which is read piece by piece.
+
+    Raises:
+        DataError: It is not there or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         raise DataError(path, "is not there") from None
     except OSError as error:

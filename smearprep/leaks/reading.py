@@ -8,7 +8,7 @@ from typing import Any
 
 from smearprep.errors import DataError, LayoutError
 from smearprep.formats.reading import stays_inside
-from smearprep.jsonfiles import read_json
+from smearprep.jsonlists import JsonLists
 from smearprep.leaks.records import AuditedImage
 from smearprep.windows import Window
 
@@ -35,11 +35,10 @@ def set_images(prepared: Path) -> list[AuditedImage]:
 
 def _records(path: Path) -> Iterator[Mapping[str, Any]]:
     try:
-        data = read_json(path)
+        lists = JsonLists(path)
     except DataError:
         return
-    rows = data.get("images") if isinstance(data, dict) else None
-    for row in rows if isinstance(rows, list) else ():
+    for row in lists.rows("images"):
         if isinstance(row, dict) and stays_inside(row.get("file_name")):
             yield row
 

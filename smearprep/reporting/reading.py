@@ -16,6 +16,7 @@ from smearprep.errors import DataError
 from smearprep.formats.reading import image_size
 from smearprep.images import read_bytes
 from smearprep.jsonfiles import read_json
+from smearprep.jsonlists import JsonLists
 from smearprep.leaks import AuditedImage, in_order, set_images
 from smearprep.output_folder import MANIFEST
 from smearprep.records import OUTLINES, View
@@ -110,14 +111,13 @@ def read_set(prepared: Path) -> SetData:
 
 
 class _File:
-    """One COCO file's lists; what cannot be used in them is passed over."""
+    """One COCO file, read record by record; what cannot be used in it is passed over."""
 
     def __init__(self, path: Path) -> None:
         try:
-            data = read_json(path)
+            self._lists: JsonLists | None = JsonLists(path)
         except DataError:
-            data = None
-        self._data: Mapping[str, Any] = data if isinstance(data, dict) else {}
+            self._lists = None
         self.labels = {
             row["id"]: row["name"]
             for row in self._rows("categories")
@@ -125,41 +125,46 @@ class _File:
         }
 
     def _rows(self, key: str) -> Iterator[dict[str, Any]]:
-        rows = self._data.get(key)
-        for row in rows if isinstance(rows, list) else ():
+        for row in self._lists.rows(key) if self._lists else ():
             if isinstance(row, dict) and isinstance(row.get("id"), int | str):
                 yield row
 
     def images(self, subset: str, audited: Mapping[str, AuditedImage]) -> Iterator[SetImage]:
         """The images that the audit knows, each once, with their cells."""
-        entries: dict[Any, list[dict[str, Any]]] = {}
-        for row in self._rows("annotations"):
-            if isinstance(row.get("image_id"), int | str) and not row.get("iscrowd"):
-                entries.setdefault(row["image_id"], []).append(row)
-        left = dict(audited)
+        left, known = dict(audited), []
         for record in self._rows("images"):
             own = left.pop(f"images/{subset}/{record.get('file_name')}", None)
-            if own is None:
-                continue
-            size = image_size(record.get("width"), record.get("height"))
-            scale = View(own.window, size).scale if own.window and size else (1.0, 1.0)
-            cells = tuple(self._cells(entries.get(record["id"], []), scale))
-            yield SetImage(own, size, cells, self._annotated(record))
+            if own is not None:
+                size = image_size(record.get("width"), record.get("height"))
+                known.append((record["id"], own, size, self._annotated(record)))
+        scales = {
+            id_: View(own.window, size).scale if own.window and size else (1.0, 1.0)
+            for id_, own, size, _ in known
+        }
+        cells = self._cells(scales)
+        for id_, own, size, annotated in known:
+            yield SetImage(own, size, tuple(cells.get(id_, ())), annotated)
 
-    def _cells(self, rows: list[dict[str, Any]], scale: tuple[float, float]) -> Iterator[SetCell]:
-        for row in rows:
+    def _cells(self, scales: Mapping[int | str, tuple[float, float]]) -> dict[int | str, list[SetCell]]:
+        """Of each image whose scale is given, its cells."""
+        cells: dict[int | str, list[SetCell]] = {}
+        for row in self._rows("annotations"):
+            image: Any = row.get("image_id")
             category = row.get("category_id")
+            scale = scales.get(image) if isinstance(image, int | str) and not row.get("iscrowd") else None
             label = self.labels.get(category) if isinstance(category, int | str) else None
-            if label is not None:
+            if label is not None and scale is not None:
                 outline = _outline(row)
                 number, visible = row.get("cell"), _number(row.get("visible"))
-                yield SetCell(
+                cell = SetCell(
                     label,
                     outline,
                     _diameter(row, outline, scale),
                     1.0 if visible is None else visible,
                     number if isinstance(number, int) else None,
                 )
+                cells.setdefault(image, []).append(cell)
+        return cells
 
     def _annotated(self, record: Mapping[str, Any]) -> frozenset[str]:
         unknown = record.get("not_exhaustive_category_ids")
