@@ -1,10 +1,12 @@
-"""Damage to annotation files: of their values (numbers, texts, lists, tags) and of their bytes."""
+"""Damage to files: of their values (numbers, texts, lists, tags), of their bytes and binary numbers."""
 
 from __future__ import annotations
 
 import json
 import random
 import re
+import struct
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +22,8 @@ _TOKENS = (
     b"0", b"-1", b"1", b"3", b"1e308", b"-1e308", b"nan", b"inf", b"1e999", b"99999999999999999999", b"4294967296",
     b"2147483647", b"0.5", b"", b"x", b"\xff", b"\x00", b"&#0;", b"&amp;", b"1,5", b"1 2 3",
 )  # fmt: skip
+_PNG = b"\x89PNG\r\n\x1a\n"
+_INTEGERS = (0, 1, 2, 7, 8, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1)
 
 
 def mutate(data: bytes, rng: random.Random) -> bytes:
@@ -33,8 +37,10 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
         ways: list[Callable[[bytes, random.Random], bytes]] = [_tokens, _tokens, _spans, _bytes]
         if data[:1] in (b"{", b"["):
             ways += [_json] * 6
+        elif b"\0" in data[:64]:
+            ways = [_bytes, _spans, _numbers, _numbers]
         data = rng.choice(ways)(data, rng)[:300_000]
-    return data
+    return _with_checksums(data) if data[:8] == _PNG and rng.random() < 0.8 else data
 
 
 def _json(data: bytes, rng: random.Random) -> bytes:
@@ -104,3 +110,26 @@ def _bytes(data: bytes, rng: random.Random) -> bytes:
         if changed:
             changed[rng.randrange(len(changed))] = rng.randrange(256)
     return bytes(changed)
+
+
+def _numbers(data: bytes, rng: random.Random) -> bytes:
+    """A binary number, of 1 to 8 bytes in either order, exchanged; most often near the beginning."""
+    width = rng.choice((1, 2, 2, 4, 4, 8))
+    reach = min(len(data), rng.choice((64, 300, len(data)))) - width
+    if reach <= 0:
+        return _bytes(data, rng)
+    at = rng.randrange(reach)
+    number = rng.choice(_INTEGERS) % 256**width
+    return data[:at] + number.to_bytes(width, rng.choice(("big", "little"))) + data[at + width :]
+
+
+def _with_checksums(data: bytes) -> bytes:
+    """A PNG whose chunks have right checksums, so that damage is not found by these alone."""
+    out, at = bytearray(data), 8
+    while at + 12 <= len(data):
+        end = at + 8 + int.from_bytes(data[at : at + 4])
+        if end + 4 > len(data):
+            break
+        out[end : end + 4] = struct.pack(">I", zlib.crc32(data[at + 4 : end]))
+        at = end + 4
+    return bytes(out)

@@ -1,0 +1,39 @@
+"""Killed while it writes and given again: the same bytes. The long run is `python -m tests.faults`."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.faults.jobs import JOBS, fresh
+from tests.faults.kills import Sound, difference, disturbed, undisturbed
+
+
+@pytest.mark.parametrize(("name", "kills"), [("prepare", 3), ("train", 1)])
+def test_a_killed_command_is_finished_by_the_same_command(name: str, kills: int, tmp_path: Path) -> None:
+    job, given = JOBS[name], tmp_path / "given"
+    given.mkdir()
+    job.given(given)
+    sound = undisturbed(job, fresh(given, tmp_path / "sound"))
+    assert sound.status == 0 and job.output in sound.result
+    found = disturbed(job, given, tmp_path / "run", sound, kills, random.Random(name))
+    assert not found.wrong
+    assert found.kills  # it was killed at all
+
+
+def test_what_is_compared() -> None:
+    assert not difference({"a": b"1", "b": None}, {"a": b"1", "b": None})
+    assert difference({"a": b"1"}, {"a": b"2", "b": None}) == "a is another; b is missing"
+    assert difference({"a": None}, {}) == "a is left over"
+
+
+def test_a_command_that_is_not_finished_is_found_out(tmp_path: Path) -> None:
+    job = JOBS["convert"]
+    (tmp_path / "given").mkdir()
+    job.given(tmp_path / "given")
+    never = Sound(0, {}, 1)
+    assert (
+        "left over" in disturbed(job, tmp_path / "given", tmp_path / "run", never, 0, random.Random(0)).wrong
+    )
