@@ -1,6 +1,7 @@
 # `make demo`: install, then the whole job on smears that smearprep draws itself, training included.
 # `make test`: install with the developers' tools, then every check and test.
-# Both make .venv on the first run and again when pyproject.toml changes.
+# `make bench`: every measurement of speed, which takes long; `make bench BENCH="--quick"` only sees that all run.
+# They make .venv on the first run and again when pyproject.toml changes.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,7 +9,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet -c constraints-cpu.txt
 # Tests run on all cores; `make test PYTEST="-x tests/cli"` runs what you name.
 PYTEST ?= -n auto
 
-.PHONY: demo test
+.PHONY: demo test bench
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -21,6 +22,9 @@ test: .venv/installed-dev
 	cd build/typed && ../../$(BIN)/mypy --config-file ../../pyproject.toml smearprep
 	cd build/typed && ../../$(BIN)/lint-imports --config ../../pyproject.toml
 	$(BIN)/python -m pytest $(PYTEST)
+
+bench: .venv/installed-dev
+	$(BIN)/python -m tests.bench $(BENCH)
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

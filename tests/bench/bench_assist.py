@@ -5,8 +5,9 @@
 White cells: the single-cell components of the class masks of ALL-IDB1 (at least 2,000 px, nine tenths of
 their convex hull, at most three times as large as is usual in their image). Constants were chosen on some of
 the smears, drawn by lot ("chosen on"); the others were not looked at ("unseen"). Red cells: the ten images
-with outlines by pathologists, all of which were looked at. `--sheets` draws the white cells of BCCD and
-Raabin-WBC, of which only boxes are known. One core.
+with outlines by pathologists, all of which were looked at. Windows, empty boxes and BCCD: see `assist_rows`;
+the thresholds of violet and of contrast were chosen with all data sets in view. `--sheets` draws the white
+cells of BCCD and Raabin-WBC, of which only boxes are known. One core.
 """
 
 from __future__ import annotations
@@ -26,13 +27,12 @@ import shapely
 from smearprep import datasets
 from smearprep.assist import from_box, from_mask, from_nothing, from_point
 from smearprep.assist.made import filled
-from smearprep.assist.sheets import picture
 from smearprep.datasets.loading import LoadOptions
-from smearprep.drawing import contact_sheet
 from smearprep.formats.masks import mask_to_cells, read_mask
 from smearprep.geometry import shape_to_mask
-from smearprep.images import encode, read, write_atomic
+from smearprep.images import read
 from smearprep.records import Cell, Sample
+from tests.bench.assist_rows import bccd_rows, draw_sheets, empty_rows, sources, window_rows
 from tests.bench.measuring import store
 from tests.bench.plain_outlines import otsu_green, plain_grabcut
 
@@ -242,7 +242,7 @@ def found_red(raw: Path, sample: Sample) -> list[Cell]:
     return list(from_nothing(read(sample.path, sample.oriented), "RBC"))
 
 
-# ---------------------------------------------------------------- speed and pictures
+# ---------------------------------------------------------------- speed
 
 
 def speed(smears: Sequence[Smear]) -> Row:
@@ -258,30 +258,6 @@ def speed(smears: Sequence[Smear]) -> Row:
     return {"job": "a cell from its box, one core", "cells": count, "time": told, "wanted": "< 0.1 s"}
 
 
-def draw_sheets(raw: Path, out: Path) -> list[Row]:
-    """White cells of BCCD and Raabin-WBC with their outlines, the least certain first."""
-    rows: list[Row] = []
-    for name, folder in (("bccd", raw / "BCCD"), ("raabin", raw / "RAABIN_WBC")):
-        shown, left = [], 0
-        samples = datasets.load(folder, LoadOptions(), name).samples
-        for sample in samples:
-            boxes = [c for c in sample.cells if c.outline == "box" and c.label in ("WBC", "wbc")]
-            image = read(sample.path, sample.oriented) if boxes else np.zeros((1, 1, 3), np.uint8)
-            for cell in from_box(image, boxes):
-                left += cell.outline == "box"
-                score = cell.attributes.get("score", 0.0)
-                shown.append((score, f"{score:.2f} {sample.path.stem[-6:]}", picture(image, cell)))
-        shown.sort(key=lambda one: one[:2])
-        for n in range(0, len(shown), 96):
-            part = shown[n : n + 96]
-            sheet = contact_sheet([p for *_, p in part], [title for _, title, _ in part], 12, cell=150)
-            write_atomic(out / f"{name}_{n // 96}.png", encode(sheet, "png"))
-        rows.append(
-            {"job": f"white cells of {name} from boxes, looked at", "cells": len(shown), "left": left}
-        )
-    return rows
-
-
 def main() -> None:
     """Measure and store."""
     parser = argparse.ArgumentParser()
@@ -290,7 +266,9 @@ def main() -> None:
     cv2.setNumThreads(1)
     raw = Path(os.environ["SMEARPREP_DATA"]).resolve()
     smears = white_smears(raw)
-    rows = white_rows(smears) + [speed(smears)] + red_rows(raw) + found_white(smears)
+    rows = white_rows(smears) + [speed(smears)] + red_rows(raw) + found_white(smears) + bccd_rows(raw)
+    rows += window_rows([smear.sample for smear in smears])
+    rows += empty_rows(sources(raw, [(smear.half, smear.sample) for smear in smears]))
     if arguments.sheets:
         rows += draw_sheets(raw, arguments.sheets)
     store("assist", rows)

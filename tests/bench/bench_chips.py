@@ -28,7 +28,7 @@ from smearprep.datasets.loading import LoadOptions
 from smearprep.images import read
 from smearprep.models.semantic.pool import ImagePool
 from smearprep.targets import EDGE, MASK, rasterise
-from tests.bench.measuring import store
+from tests.bench.measuring import raw_data, store
 from tests.bench.published_chips import padded, published_chips
 
 IN, OUT = 188, 100
@@ -137,7 +137,7 @@ def main() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    field = red_cells(Path(os.environ["SMEARPREP_DATA"]).resolve() / "ALL_IDB1")
+    field = red_cells(raw_data() / "ALL_IDB1")
     wanted = {"cpu": ">= 2", "cuda": ">= 50"}
     pools = [
         ImagePool(field.images, field.targets, IN, OUT, device)

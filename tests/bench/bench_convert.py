@@ -9,13 +9,12 @@ the machine does disturbs least. Nothing is stored about the machine but its har
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from tests.bench.measuring import measure, store
+from tests.bench.measuring import measure, raw_data, store
 
 LABELS = {"Truck": "RBC", "Tanker": "RBC", "Trailer": "RBC"}
 
@@ -71,7 +70,7 @@ def main() -> None:
         else:
             many(Path(given), Path(out))
         return
-    markup = Path(os.environ["SMEARPREP_DATA"]).resolve() / "ALL_IDB1" / "markup"
+    markup = raw_data() / "ALL_IDB1" / "markup"
     this = [sys.executable, "-m", "tests.bench.bench_convert", "--rounds", str(arguments.rounds), "--job"]
     with tempfile.TemporaryDirectory() as scratch:
         out = str(Path(scratch) / "out.json")

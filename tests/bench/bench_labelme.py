@@ -1,12 +1,11 @@
 """labelme -> COCO: smearprep beside labelme2coco and datumaro, and memory at 500,000 polygons.
 
-    python -m tests.bench.bench_labelme --labelme2coco PYTHON --datumaro PYTHON [--rounds N]
-        [--compared N] [--polygons N]
+    python -m tests.bench.bench_labelme [--peers PYTHON] [--rounds N] [--compared N] [--polygons N]
 
-PYTHON is the interpreter of an environment with that package. All read the same synthetic polygons, one
-process at a time on one core, in turn; of each the fastest round counts, its start left out. labelme2coco
-and smearprep read the files as labelme writes them. datumaro reads only the XML of the older LabelMe: the
-same polygons are given to it in that, and once more in its own JSON, for reading XML is slow.
+PYTHON is the interpreter of an environment with labelme2coco and datumaro. All read the same synthetic
+polygons, one process at a time on one core, in turn; of each the fastest round counts, its start left out.
+labelme2coco and smearprep read the files as labelme writes them. datumaro reads only the XML of the older
+LabelMe: the same polygons are given to it in that, and once more in its own JSON, for reading XML is slow.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.bench.measuring import Measured, measure, measure_beside, store
+from tests.bench.measuring import Measured, measure, measure_beside, peer_versions, store
 
 SIZE = (2592, 1944)
 IN_A_FILE = 1000
@@ -153,11 +152,21 @@ def compare(commands: dict[str, list[str]], rounds: int, out: Path) -> list[dict
     ]  # fmt: skip
 
 
+def of_peers(python: str, place: Path, out: Path) -> dict[str, list[str]]:
+    """The jobs of the others."""
+    job = [python, str(JOBS)]
+    own = [*job, "datumaro", "datumaro", str(place / "datumaro"), str(out / "own")]
+    return {
+        "labelme2coco": [*job, "labelme2coco", str(place / "labelme"), str(out / "l2c")],
+        "datumaro, from XML": [*job, "datumaro", "label_me", str(place / "older"), str(out / "xml")],
+        "datumaro, from its own JSON": own,
+    }
+
+
 def main() -> None:
     """Measure and store."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--labelme2coco", metavar="PYTHON")
-    parser.add_argument("--datumaro", metavar="PYTHON")
+    parser.add_argument("--peers", metavar="PYTHON")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--compared", type=int, default=50_000)
     parser.add_argument("--polygons", type=int, default=500_000)
@@ -172,15 +181,8 @@ def main() -> None:
         files, out = place / "labelme", place / "out"
         write_files(place, arguments.compared)
         commands = {"smearprep": [*ours, str(files), str(out / "ours.json")]}
-        if arguments.labelme2coco:
-            job = [arguments.labelme2coco, str(JOBS), "labelme2coco"]
-            commands["labelme2coco"] = [*job, str(files), str(out / "l2c")]
-        if arguments.datumaro:
-            job = [arguments.datumaro, str(JOBS), "datumaro"]
-            commands["datumaro, from XML"] = [*job, "label_me", str(place / "older"), str(out / "xml")]
-            commands["datumaro, from its own JSON"] = [
-                *job, "datumaro", str(place / "datumaro"), str(out / "own")
-            ]  # fmt: skip
+        if arguments.peers:
+            commands |= of_peers(arguments.peers, place, out)
         rows = compare(commands, arguments.rounds, out)
         many = repeated(files, place / "many", arguments.polygons // arguments.compared)
         large = measure([*ours, str(many), str(out / "many.json")], (0,), 1)
@@ -190,7 +192,8 @@ def main() -> None:
         {"job": "smearprep, many", "polygons": count, "s": round(seconds, 2),
          "polygons/s": round(count / seconds), "peak MB": round(large.peak_mb), "wanted": "<= 500 MB"}
     )  # fmt: skip
-    store("labelme", rows)
+    peers = peer_versions(arguments.peers, "labelme2coco", "datumaro") if arguments.peers else None
+    store("labelme", rows, peers=peers)
 
 
 if __name__ == "__main__":

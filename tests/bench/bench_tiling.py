@@ -1,20 +1,20 @@
 """Tiling against a bare loop, and the whole job and the clipping against sahi: ratios of one run.
 
-    SMEARPREP_DATA=... python -m tests.bench.bench_tiling [--sahi PYTHON] [--repeats N] [--scratch DIR]
+    SMEARPREP_DATA=... python -m tests.bench.bench_tiling [--peers PYTHON] [--repeats N] [--images N]
+        [--scratch DIR]
 
-`--sahi` names the Python of an environment in which sahi is installed; without it those rows are left out.
+`--peers` names the Python of an environment in which sahi is installed; without it those rows are left out.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench.measuring import Measured, measure, measure_beside, smearprep, store
+from tests.bench.measuring import Measured, measure, measure_beside, peer_versions, raw_data, smearprep, store
 
 HERE = Path(__file__).parent
 
@@ -32,73 +32,97 @@ def row(job: str, ours: Measured, other: Measured, wanted: str) -> dict[str, obj
     }
 
 
-def tiling(raw: Path, scratch: Path, repeats: int) -> list[dict[str, object]]:
-    """All images of ALL-IDB1 to 512/256 JPEG windows, images only, beside the bare loop; memory."""
-    few = scratch / "few"
-    few.mkdir()
-    for path in sorted((raw / "im").iterdir())[::8]:  # of both image sizes
-        (few / path.name).symlink_to(path)
-    out = scratch / "out"
+def tiling(images: Path, scratch: Path, repeats: int, kind: str) -> list[dict[str, object]]:
+    """Images to 512/256 windows, without cells, beside the bare loop, as a call and as a command.
 
-    def empty() -> None:
-        shutil.rmtree(out, ignore_errors=True)
-
+    Args:
+        images: A folder of JPEG files.
+        scratch: Where to write.
+        repeats: The least time counts.
+        kind: Of the windows: "jpg" or "png".
+    """
+    out, count = scratch / "out", len(list(images.iterdir()))
     rows: list[dict[str, object]] = []
     for cores in ((0,), (0, 1)):
-        count = str(len(cores))
+        workers = str(len(cores))
         floor, ours = measure_beside(
             [
-                [sys.executable, str(HERE / "floor.py"), str(raw / "im"), str(out), count],
-                smearprep("tile", str(raw / "im"), str(out), "--dataset", "folder", "--workers", count),
+                [sys.executable, str(HERE / "floor.py"), str(images), str(out), workers, kind],
+                tile(images, out, workers, kind),
             ],
-            cores, repeats, empty,
+            cores, repeats, lambda: empty(out),
         )  # fmt: skip
-        job = [sys.executable, "-m", "tests.bench.tile_job", str(raw / "im"), str(out), count, str(repeats)]
-        calls = measure(job, cores, 1, empty)
+        job = [sys.executable, "-m", "tests.bench.tile_job"]
+        calls = measure(
+            [*job, str(images), str(out), workers, str(repeats), kind], cores, 1, lambda: empty(out)
+        )
         bare, call = (Measured(float(word), calls.peak_mb, "") for word in calls.output.split())
-        rows.append(
-            row(f"tile 78 images, {count} core(s), the call against the bare loop", call, bare, ">= 0.9")
-        )
-        rows.append(
-            row(f"the same as commands, start and imports included, {count} core(s)", ours, floor, "")
-        )
-        ten = measure(
-            smearprep("tile", str(few), str(out), "--dataset", "folder", "--workers", count), cores, 1, empty
-        )
+        told = f"{count} images to {kind}, {workers} core(s)"
+        rows.append(row(f"tile {told}, the call against the bare loop", call, bare, ">= 0.9"))
+        rows.append(row(f"tile {told}, as commands, start and imports included", ours, floor, ""))
+    return rows
+
+
+def memory(images: Path, scratch: Path) -> list[dict[str, object]]:
+    """Peak memory of all images over that of every eighth one."""
+    few = scratch / "few"
+    few.mkdir()
+    chosen = sorted(images.iterdir())[::8]  # of both image sizes
+    for path in chosen:
+        (few / path.name).symlink_to(path.resolve())
+    rows: list[dict[str, object]] = []
+    for cores in ((0,), (0, 1)):
+        workers, out = str(len(cores)), scratch / "out"
+        empty(out)
+        many = measure(tile(images, out, workers, "jpg"), cores, 1)
+        empty(out)
+        ten = measure(tile(few, out, workers, "jpg"), cores, 1)
+        job = f"peak memory, {len(list(images.iterdir()))} images over {len(chosen)}, {workers} worker(s)"
         rows.append(
             {
-                "job": f"peak memory, 78 images over 10, {count} worker(s)",
-                "ratio": round(ours.peak_mb / ten.peak_mb, 3),
+                "job": job,
+                "ratio": round(many.peak_mb / ten.peak_mb, 3),
                 "wanted": "<= 1.1, under 300 MB a worker",
-                "smearprep MB": round(ours.peak_mb),
+                "smearprep MB": round(many.peak_mb),
                 "other MB": round(ten.peak_mb),
             }
         )
     return rows
 
 
-def beside_sahi(raw: Path, scratch: Path, python: str, repeats: int) -> list[dict[str, object]]:
-    """The ten images with markup: the whole job, and the clipping alone, on one core."""
+def tile(images: Path, out: Path, workers: str, kind: str) -> list[str]:
+    """The command."""
+    how = ["--dataset", "folder", "--workers", workers, "--format", kind]
+    return smearprep("tile", str(images), str(out), *how)
+
+
+def empty(folder: Path) -> None:
+    """Remove what the last run has written."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def beside_sahi(raw: Path, scratch: Path, python: str, repeats: int, most: int) -> list[dict[str, object]]:
+    """The images with markup: the whole job, and the clipping alone, on one core."""
     ten = scratch / "ten"
-    (ten / "im").mkdir(parents=True)
-    (ten / "markup").symlink_to(raw / "markup")
-    for path in sorted((raw / "markup").iterdir()):
+    for folder in ("im", "markup"):
+        (ten / folder).mkdir(parents=True)
+    for path in sorted((raw / "markup").iterdir())[:most]:
+        (ten / "markup" / path.name).symlink_to(path)
         (ten / "im" / f"{path.stem}.jpg").symlink_to(raw / "im" / f"{path.stem}.jpg")
     coco, out = scratch / "ten.json", scratch / "sahi"
-    measure(smearprep("convert", str(raw / "markup"), "-o", str(coco)), (0,), 1)
-
-    def empty() -> None:
-        shutil.rmtree(out, ignore_errors=True)
-
+    measure(smearprep("convert", str(ten / "markup"), "-o", str(coco)), (0,), 1)
     script = str(HERE / "sahi_jobs.py")
-    whole, ours = measure_beside(
-        [
-            [python, script, "whole", str(coco), str(ten / "im"), str(out)],
-            smearprep("tile", str(ten), str(out), "--workers", "1"),
-        ],
-        (0,), repeats, empty,
-    )  # fmt: skip
-    rows = [row("10 images, 3,832 outlines, whole job, against sahi slice_coco", ours, whole, ">= 5")]
+    rows: list[dict[str, object]] = []
+    for kind, wanted in (("jpg", ">= 5"), ("png", "")):
+        whole, ours = measure_beside(
+            [
+                [python, script, "whole", str(coco), str(ten / "im"), str(out), kind],
+                smearprep("tile", str(ten), str(out), "--workers", "1", "--format", kind),
+            ],
+            (0,), repeats, lambda: empty(out),
+        )  # fmt: skip
+        job = f"images with outlines, whole job to {kind}, against sahi slice_coco"
+        rows.append(row(job, ours, whole, wanted))
     theirs = measure([python, script, "clip", str(coco)], (0,), 1)
     mine = measure([sys.executable, str(HERE / "clip_job.py"), str(ten)], (0,), repeats)
     a, b = float(mine.output.split()[-1]), float(theirs.output.split()[-1])
@@ -108,7 +132,9 @@ def beside_sahi(raw: Path, scratch: Path, python: str, repeats: int) -> list[dic
             Measured(a, mine.peak_mb, ""), Measured(b, theirs.peak_mb, ""), ">= 10",
         )
     )  # fmt: skip
-    crash = measure([python, script, "crash", str(raw / "markup"), str(ten / "im"), str(out)], (0,), 1, empty)
+    crash = measure(
+        [python, script, "crash", str(ten / "markup"), str(ten / "im"), str(out)], (0,), 1, lambda: empty(out)
+    )
     rows.append(
         {"job": "sahi on the markup as it is (ours: done, left out and named)", "ratio": crash.output.strip()}
     )
@@ -118,16 +144,22 @@ def beside_sahi(raw: Path, scratch: Path, python: str, repeats: int) -> list[dic
 def main() -> None:
     """Measure and store."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--sahi", help="Python of an environment with sahi")
+    parser.add_argument("--peers", help="Python of an environment with sahi")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--images", type=int, help="only so many; default: all of ALL-IDB1")
     parser.add_argument("--scratch", help="where to write; a RAM disk leaves the disk's moods out of it")
     arguments = parser.parse_args()
-    raw = Path(os.environ["SMEARPREP_DATA"]).resolve() / "ALL_IDB1"
+    raw = raw_data() / "ALL_IDB1"
     with tempfile.TemporaryDirectory(dir=arguments.scratch) as name:
-        rows = tiling(raw, Path(name), arguments.repeats)
-        if arguments.sahi:
-            rows += beside_sahi(raw, Path(name), arguments.sahi, arguments.repeats)
-    store("tiling", rows)
+        scratch, images = Path(name), Path(name) / "im"
+        images.mkdir()
+        for path in sorted((raw / "im").iterdir())[: arguments.images]:
+            (images / path.name).symlink_to(path)
+        rows = [row for kind in ("jpg", "png") for row in tiling(images, scratch, arguments.repeats, kind)]
+        rows += memory(images, scratch)
+        if arguments.peers:
+            rows += beside_sahi(raw, scratch, arguments.peers, arguments.repeats, arguments.images or 10)
+    store("tiling", rows, peers=peer_versions(arguments.peers, "sahi") if arguments.peers else None)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-RESULTS = Path(__file__).parent / "results"
+_PACKAGES = ("numpy", "opencv-python-headless", "shapely", "orjson", "pycocotools", "torch")
+RESULTS = Path(os.environ.get("SMEARPREP_BENCH_RESULTS") or Path(__file__).parent / "results")
+"""Where figures are stored; `python -m tests.bench --check` names another folder."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,28 @@ def _run(command: Sequence[str], cores: Sequence[int]) -> Measured:
     return Measured(seconds, usage.ru_maxrss / 1024, output)
 
 
+def in_turns(jobs: Sequence[Callable[[], object]], rounds: int) -> list[float]:
+    """Least seconds of each job in this process; they take turns, after a first round that warms up."""
+    times: list[list[float]] = [[] for _ in jobs]
+    for _ in range(rounds + 1):
+        for own, job in zip(times, jobs, strict=True):
+            start = time.perf_counter()
+            job()
+            own.append(time.perf_counter() - start)
+    return [min(own[1:]) for own in times]
+
+
+def peer_versions(python: str, *packages: str) -> dict[str, str]:
+    """The versions of other programs in the environment of a Python.
+
+    Raises:
+        CalledProcessError: One is not installed there.
+    """
+    asked = "import sys; from importlib.metadata import version; print(*map(version, sys.argv[1:]))"
+    told = subprocess.run([python, "-c", asked, *packages], capture_output=True, text=True, check=True)
+    return dict(zip(packages, told.stdout.split(), strict=True))
+
+
 def smearprep(*arguments: str) -> list[str]:
     """The command line of this environment."""
     return [sys.executable, "-P", "-c", "from smearprep.cli import main; main()", *arguments]
@@ -105,22 +129,46 @@ def hardware() -> dict[str, str]:
         "cpu": model,
         "cores": str(os.cpu_count()),
         "python": platform.python_version(),
-        **{name: version(name) for name in ("numpy", "opencv-python-headless", "shapely", "orjson")},
+        **{name: version(name) for name in _PACKAGES},
         "commit": commit.stdout.strip(),
     }
 
 
-def store(name: str, rows: Sequence[dict[str, object]]) -> None:
-    """Print rows as Markdown, and write them with the hardware to results/<name>.{json,md}."""
+def raw_data() -> Path:
+    """The folder of raw data that the environment names.
+
+    Raises:
+        SystemExit: It names none.
+    """
+    named = os.environ.get("SMEARPREP_DATA")
+    if not named or not Path(named).is_dir():
+        raise SystemExit("SMEARPREP_DATA must name the folder in which ALL_IDB1, BCCD and the others lie")
+    return Path(named).resolve()
+
+
+def store(
+    name: str,
+    rows: Sequence[dict[str, object]],
+    results: Path = RESULTS,
+    peers: Mapping[str, str] | None = None,
+) -> None:
+    """Print rows as Markdown, and write them with the hardware to <results>/<name>.{json,md}.
+
+    Args:
+        name: Of the bench.
+        rows: Their keys are the columns.
+        results: The folder.
+        peers: Versions of the programs that were compared with.
+    """
     keys = list(dict.fromkeys(key for row in rows for key in row))
     lines = ["| " + " | ".join(keys) + " |", "|" + "---|" * len(keys)]
     lines += ["| " + " | ".join(str(row.get(key, "")) for key in keys) + " |" for row in rows]
     table = "\n".join(lines)
     print(table)
-    where = hardware()
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(
+    where = {**hardware(), **(peers or {})}
+    results.mkdir(parents=True, exist_ok=True)
+    (results / f"{name}.json").write_text(
         json.dumps({"hardware": where, "rows": list(rows)}, indent=2) + "\n"
     )
     told = ", ".join(f"{key} {value}" for key, value in where.items())
-    (RESULTS / f"{name}.md").write_text(f"# {name}\n\n{told}\n\n{table}\n")
+    (results / f"{name}.md").write_text(f"# {name}\n\n{told}\n\n{table}\n")

@@ -1,6 +1,6 @@
 """The same jobs by sahi, in its own environment; run by bench_tiling.
 
-python sahi_jobs.py whole COCO IMAGES OUT | clip COCO | crash MARKUP IMAGES OUT
+python sahi_jobs.py whole COCO IMAGES OUT jpg|png | clip COCO | crash MARKUP IMAGES OUT
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from sahi.slicing import get_slice_bboxes, process_coco_annotations, slice_coco
 from sahi.utils.coco import Coco, CocoAnnotation
 
 
-def whole(coco: str, images: str, out: str) -> None:
+def whole(coco: str, images: str, out: str, kind: str) -> None:
     slice_coco(
         coco, images, "sliced", out, slice_height=512, slice_width=512, overlap_height_ratio=0.5,
-        overlap_width_ratio=0.5, min_area_ratio=0.2, out_ext=".jpg",
+        overlap_width_ratio=0.5, min_area_ratio=0.2, out_ext=f".{kind}",
     )  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def crash(markup: str, images: str, out: str) -> None:
         categories = [{"id": 1, "name": "RBC"}]
         coco.write_text(json.dumps({"images": records, "annotations": annotations, "categories": categories}))
         try:
-            whole(str(coco), images, out)
+            whole(str(coco), images, out, "jpg")
         except Exception as error:
             print(f"stops: {type(error).__name__}: {error}")
         else:

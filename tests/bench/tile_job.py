@@ -1,6 +1,6 @@
 """Tile a folder of images by the bare loop and by smearprep's call, in turn, in one process.
 
-python tile_job.py IMAGES SCRATCH WORKERS ROUNDS
+python tile_job.py IMAGES SCRATCH WORKERS ROUNDS jpg|png
 
 Prints seconds of the fastest round of each: imports and the start of the interpreter are in neither.
 """
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from smearprep.recipes import ImageFiles
 from smearprep.steps import one_step
 from smearprep.tiling import Tile
 from tests.bench import floor
@@ -32,14 +33,15 @@ def seconds(job: Callable[[], object], out: Path) -> float:
 def main() -> None:
     """Measure and print."""
     images, out, workers, rounds = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-    window = Tile((512, 512), (256, 256))
+    kind, window = sys.argv[5], Tile((512, 512), (256, 256))
+    files = ImageFiles("png" if kind == "png" else "jpg")
 
     def bare() -> None:
         with ThreadPoolExecutor(workers) as pool:
-            floor.tile_all(images, out, pool)
+            floor.tile_all(images, out, pool, kind)
 
     def ours() -> None:
-        one_step("tile", images, out, dataset="folder", tile=window, workers=workers)
+        one_step("tile", images, out, dataset="folder", tile=window, workers=workers, images=files)
 
     times = [(seconds(bare, out), seconds(ours, out)) for _ in range(rounds)]
     print(min(bare for bare, _ in times), min(ours for _, ours in times))
