@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = {"smearprep": "smearprep", "cli": "smearprep/cli", "models": "smearprep/models"}
-SHIPPED = {".py", ".yaml", ".typed", ".html", ".css", ".js"}
+SHIPPED = {".py", ".yaml", ".typed", ".html", ".css", ".js", ".svg"}
 
 
 def expected_names() -> set[str]:

@@ -4,13 +4,18 @@ import json
 import shutil
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
+from smearprep import jsonlists
+from smearprep.check_state import Seen
 from smearprep.checking import check
 from smearprep.errors import LayoutError
 from smearprep.formats.coco import CocoWriter
 from smearprep.prepare import prepare
 from smearprep.tiling import Tile
+from tests.laws.strategies import LAW
 from tests.sets import (
     EVEN,
     call,
@@ -73,6 +78,20 @@ def test_progress(sound):
     seen = []
     check(sound, lambda done, total: seen.append((done, total)))
     assert seen == [(n, 90) for n in range(1, 91)]
+
+
+def test_its_annotation_files_are_not_held_in_memory(sound, monkeypatch):
+    monkeypatch.setattr(jsonlists, "read_json", lambda path: pytest.fail(f"{path} is read as a whole"))
+    assert not check(sound).findings
+
+
+@LAW
+@given(st.lists(st.integers(-3, 12) | st.sampled_from(["1", "2", "a"])))
+def test_ids_that_come_twice(ids):
+    seen, known = Seen(), set()
+    for id_ in ids:
+        assert seen.image_ids.add(id_) == (id_ not in known)
+        known.add(id_)
 
 
 def test_a_set_of_other_makers(tmp_path):

@@ -1,6 +1,7 @@
 """Plan -> files: one task an image, results in order, nothing half done, nothing done twice."""
 
 import errno
+import json
 import os
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -283,6 +284,32 @@ def test_journal_of_garbage(tmp_path):
     (tmp_path / "j").write_bytes(b"\n".join([b"\xff", b"[]", b"3", b'{"x":1}', b"{", line, line[:-9]]))
     assert read_journal(tmp_path / "j") == {"k": good}
     assert read_journal(tmp_path / "not there") == {}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"source": "folder/other.png"},
+        {"outputs": {}},
+        {"outputs": {"images/all/0a.png": "0" * 64}},
+        {"error": "no"},
+        {"key": "other"},
+        {"sha256": 7},
+    ],
+)
+def test_what_a_damaged_journal_says_is_not_believed(folder, change):
+    task = task_of(folder, 0)
+    right = render_source(task, folder / "set")
+    wrong = replace(right, **change)
+    assert render_source(task, folder / "again", wrong) == right
+    assert tree(folder / "again") == tree(folder / "set")
+
+
+@pytest.mark.parametrize("change", [{"key": []}, {"outputs": None}, {"outputs": [["a", "b"]]}])
+def test_journal_whose_values_are_of_other_kinds(tmp_path, change):
+    line = {"key": "k", "source": "s", "sha256": "0", "outputs": {}, "error": "", **change}
+    (tmp_path / "j").write_text(json.dumps(line))
+    assert read_journal(tmp_path / "j") == {}
 
 
 def test_errors_survive_the_way_back_from_a_process():

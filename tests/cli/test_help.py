@@ -13,7 +13,8 @@ from tests.sets import call
 
 COMMANDS = (
     "datasets", "formats", "inspect", "check", "tile", "pad", "split", "prepare", "convert", "coco", "report",
-    "assist", "models", "augment", "train", "evaluate", "predict", "ablate", "count", "tune", "demo",
+    "assist", "annotate", "models", "augment", "train", "evaluate", "predict", "ablate", "count", "tune",
+    "demo", "unpack",
 )  # fmt: skip
 HEAVY = {
     "numpy",

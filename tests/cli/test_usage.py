@@ -96,6 +96,8 @@ def filled(arguments, raw, tmp_path, recipe="sources: [folder]\n"):
         (["convert", "RAW", "-o", "OUT", "--from", "wrong"], ["wrong", "coco"]),
         (["convert", "RAW"], ["--output"]),
         (["convert", "-o", "OUT"], ["markup"]),
+        (["assist", "RAW", "--run", "OUT", "--processes", "2"], ["--processes", "--run", "one image"]),
+        (["assist", "RAW", "--processes", "0"], ["--processes", "greater than or equal to 1"]),
     ],
     ids=lambda value: " ".join(value)[:60] if isinstance(value, list) else "",
 )

@@ -293,7 +293,6 @@ def test_boxes_and_keypoints(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "kind", "what"),
     [
-        ({"iscrowd": 1}, "invalid", "crowd"),
         ({"category_id": 9}, "unknown_label", "category_id 9"),
         ({"category_id": [1]}, "unknown_label", "category_id"),
         ({"image_id": 9}, "missing_image", "image_id 9"),
@@ -484,10 +483,10 @@ def test_cvat(tmp_path):
     assert "rotation" not in turned.attributes and turned.attributes["occluded"] is False
     assert image.annotated == {"WBC", "RBC"} and second.size is None
     assert [(f.kind, f.id) for f in findings] == [
-        ("note", ""), ("invalid", "annotation 5"), ("damaged", "image 2"),
+        ("note", ""), ("note", ""), ("damaged", "image 2"),
     ]  # fmt: skip
     assert "as CVAT does with every mask: 1;" in findings[0].what
-    assert "crowd" in findings[1].what
+    assert "(iscrowd): 1;" in findings[1].what and len(image.crowds) == 1
 
 
 def test_a_turned_box_is_turned_once(tmp_path):
