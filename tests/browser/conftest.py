@@ -14,9 +14,13 @@ from tests.browser.seat import seated
 from tests.browser.small_set import prepare_small_set
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """The browser, without a window."""
+    """The browser, without a window.
+
+    Of one module: while Playwright is there, an event loop runs in this thread, and tests of other modules
+    could start none.
+    """
     program = os.environ.get("SMEARPREP_BROWSER")
     if not program:
         pytest.skip("SMEARPREP_BROWSER is not set: tests in a browser are left out")
