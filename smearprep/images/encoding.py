@@ -26,7 +26,8 @@ def encode(image: RGB, format: ImageFormat, quality: int = 95, order: Order = "R
         options = [cv2.IMWRITE_JPEG_QUALITY, quality]
         options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     else:
-        options = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+        # No level: once one is named other filters are taken, and at level 1 photographs take twice as long.
+        options = [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
     bgr = image if order == "BGR" else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     done, buffer = cv2.imencode(f".{format}", bgr, options)
     if not done:

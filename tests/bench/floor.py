@@ -13,7 +13,10 @@ import cv2
 import numpy as np
 
 SAMPLING = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
-OPTIONS = {"jpg": [cv2.IMWRITE_JPEG_QUALITY, 95, *SAMPLING], "png": [cv2.IMWRITE_PNG_COMPRESSION, 1]}
+OPTIONS = {
+    "jpg": [cv2.IMWRITE_JPEG_QUALITY, 95, *SAMPLING],
+    "png": [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE],
+}
 
 
 def starts(length: int) -> list[int]:
