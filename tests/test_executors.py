@@ -45,11 +45,13 @@ def processes():
 @pytest.fixture(scope="module")
 def scheduler():
     """The address of a Dask scheduler with two worker processes."""
-    from distributed import LocalCluster
+    import distributed
 
-    with warnings.catch_warnings(), LocalCluster(
+    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch, distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
     ) as cluster:  # fmt: skip
+        # On a busy computer the thread of an event loop may take longer to start than Dask waits.
+        patch.setattr(distributed, "Client", partial(distributed.Client, loop=cluster.loop))
         yield cluster.scheduler_address
 
 
@@ -303,7 +305,7 @@ def test_no_address(raw, tmp_path):
 
 
 def test_nobody_answers(monkeypatch):
-    from distributed import Client
+    from distributed.client import Client
 
     def refuse(*_, **__):
         raise OSError("Timed out trying to connect")

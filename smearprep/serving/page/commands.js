@@ -176,7 +176,7 @@ export class Commands {
     this.store.select(cell.id);
     const answer = await saved;
     const kept = answer?.key === this.store.key && this.store.cells.get(String(answer.ids?.[cell.id]));
-    if (kept) await this.#giveOutline(kept);
+    if (kept && isUnreviewed(kept)) await this.#giveOutline(kept); // a box accepted meanwhile is what was wanted
   }
 
   /** The selected cell, of which only the box or the centre is known, gets an outline. */

@@ -330,6 +330,7 @@ def test_ghosts_are_of_one_computed_map_each(cout: int, ratio: int) -> None:
 
 
 def test_prototypes_are_twice_as_fine_and_not_negative() -> None:
+    torch.manual_seed(0)
     said = PrototypeNet(4)(noise(2, 256, 3, 5).float())
     assert said.shape == (2, 4, 6, 10) and (said >= 0).all() and (said > 0).any()
 
