@@ -1,14 +1,19 @@
 """Threads, processes and a Dask cluster: the same bytes, flat memory, and the dead are replaced."""
 
-import logging
+import asyncio
+import gc
 import os
 import signal
-import warnings
+import threading
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from queue import Queue
 
+import distributed
 import pytest
+from tornado.ioloop import IOLoop
 
 from smearprep.errors import OutputError, RecipeError, SmearprepError
 from smearprep.executors import Cluster, Processes, hire
@@ -16,7 +21,11 @@ from smearprep.pools import Crew, Lost, each, pool
 from smearprep.prepare import prepare
 from smearprep.splitting import Split
 from smearprep.tiling import Tile
+from tests.dask_cluster import dask_cluster
 from tests.sets import fail, folder_recipe, kinds, report, tree, write_folder
+
+# A client of Dask that is closed, or whose worker was killed, may leave a coroutine that was never begun.
+pytestmark = pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 
 TILES = folder_recipe(tile=Tile((20, 20), (10, 10)), split=Split(ratio=(1, 1, 1)))
 
@@ -43,16 +52,34 @@ def processes():
 
 
 @pytest.fixture(scope="module")
-def scheduler():
+def scheduler(tmp_path_factory):
     """The address of a Dask scheduler with two worker processes."""
-    import distributed
+    with (
+        dask_cluster(2, tmp_path_factory.mktemp("dask")) as address,
+        event_loop() as loop,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr("distributed.Client", partial(distributed.Client, loop=loop))
+        yield address
+    gc.collect()  # what Dask leaves undone is told here, see `pytestmark`
 
-    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch, distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
-    ) as cluster:  # fmt: skip
-        # On a busy computer the thread of an event loop may take longer to start than Dask waits.
-        patch.setattr(distributed, "Client", partial(distributed.Client, loop=cluster.loop))
-        yield cluster.scheduler_address
+
+@contextmanager
+def event_loop():
+    """One for all clients: on a busy computer a thread may take longer to start than a client waits."""
+    loops = Queue()
+
+    async def run():
+        end = asyncio.Event()
+        loops.put((IOLoop.current(), end))
+        await end.wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(run(),))
+    thread.start()
+    loop, end = loops.get()
+    yield loop
+    loop.add_callback(end.set)
+    thread.join()
 
 
 @pytest.fixture(scope="module")

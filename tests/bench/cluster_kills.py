@@ -9,7 +9,6 @@ and whether the two sets are the same to the byte; exit status 1 if they are not
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import signal
 import sys
@@ -24,6 +23,7 @@ from smearprep import synthetic
 from smearprep.executors import Cluster, hire
 from smearprep.steps import one_step
 from smearprep.tiling import Tile
+from tests.dask_cluster import dask_cluster
 
 
 def main() -> int:
@@ -61,21 +61,14 @@ def tile(root: Path, name: str, executor: Cluster | None) -> None:
 
 def kills(root: Path, workers: int, every: float) -> int:
     """Make the set on a cluster while its workers are killed one after the other; returns how many were."""
-    from distributed import LocalCluster
-
     over, count = threading.Event(), 0
-    with (
-        LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
-        ) as local,
-        hire(dask=local.scheduler_address) as cluster,
-    ):
+    with dask_cluster(workers, root) as address, hire(dask=address) as cluster:
         assert isinstance(cluster, Cluster)
 
         def kill() -> None:
             nonlocal count
             while not over.wait(every):
-                victims = [nanny.pid for nanny in local.workers.values() if nanny.pid]
+                victims = sorted(set(cluster._client.run(os.getpid, on_error="ignore").values()))
                 if victims:
                     os.kill(victims[count % len(victims)], signal.SIGKILL)
                     count += 1
