@@ -36,12 +36,12 @@ class CocoRecords:
 
     def count(self, key: str) -> int:
         """How many records a list has."""
-        return self._lists.count(key) if self._lists else 0
+        return len(self._lists.records(key)) if self._lists else 0
 
     def rows(self, key: str) -> Iterator[dict[str, Any]]:
         """The records of a list that have an id."""
         lost = 0
-        for row in self._lists.rows(key) if self._lists else ():
+        for row in self._lists.records(key) if self._lists else ():
             if isinstance(row, dict) and is_id(row.get("id")):
                 yield row
             else:

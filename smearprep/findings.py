@@ -105,9 +105,10 @@ class Summary:
         return out
 
 
-def shown_name(path: PurePath) -> str:
-    """A path as outputs name it: with `/`, and in UTF-8 even if the file system's name is not."""
-    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+def shown_name(path: PurePath | str) -> str:
+    """A path (a text has `/` already) as outputs name it: in UTF-8 even if the file system's name is not."""
+    name = path if isinstance(path, str) else path.as_posix()
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def count_kinds(findings: Iterable[Finding]) -> dict[str, int]:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, overload
 
 import orjson
 
@@ -20,11 +21,53 @@ _OPENS = re.compile(rb'"([^"\\]+)":\[\n')
 _LONGEST_FRAME = 1 << 20  # bytes beside the records; of a file that has more, the records do not lie in lines
 
 
-class _Lines(NamedTuple):
-    """Where the records of a list lie: byte offset of the first one, and how many they are."""
+class Records(Sequence[Any]):
+    """The records of a list that lie in lines of their own; each is read when it is asked for.
 
-    start: int
-    number: int
+    Args:
+        path: The file.
+        starts: Byte offset of each record's line, and of what comes after the last one.
+    """
+
+    def __init__(self, path: Path, starts: array[int]) -> None:
+        self._path = path
+        self._starts = starts
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    def __iter__(self) -> Iterator[Any]:
+        return self.at(range(len(self)))
+
+    @overload
+    def __getitem__(self, n: int) -> Any: ...
+
+    @overload
+    def __getitem__(self, n: slice) -> list[Any]: ...
+
+    def __getitem__(self, n: int | slice) -> Any:
+        if isinstance(n, slice):
+            return list(self.at(range(len(self))[n]))
+        (row,) = self.at((range(len(self))[n],))
+        return row
+
+    def at(self, positions: Iterable[int]) -> Iterator[Any]:
+        """The records at some positions.
+
+        Raises:
+            DataError: The file has been changed since it was opened.
+        """
+        try:
+            with self._path.open("rb") as file:
+                where = -1
+                for n in positions:
+                    start, end = self._starts[n : n + 2]
+                    if start != where:
+                        file.seek(start)
+                    where = end
+                    yield orjson.loads(_record(file.read(end - start))[0])
+        except (OSError, orjson.JSONDecodeError):
+            raise DataError(self._path, "was changed while it was read; do it again") from None
 
 
 class JsonLists:
@@ -39,7 +82,7 @@ class JsonLists:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lines: dict[str, _Lines] = {}
+        self._lines: dict[str, Records] = {}
         frame = self._frame()
         self._rest: Any = read_json(path) if frame is None else frame
 
@@ -52,30 +95,11 @@ class JsonLists:
         """True if the file is an object that has a list of this name."""
         return isinstance(self._rest, dict) and isinstance(self._rest.get(key), list)
 
-    def count(self, key: str) -> int:
-        """How many records a list has; 0 if it is not there."""
+    def records(self, key: str) -> Sequence[Any]:
+        """The records of a list; none if it is not there. Those that lie in lines stay in the file."""
         if key in self._lines:
-            return self._lines[key].number
-        return len(self._rest[key]) if self.has(key) else 0
-
-    def rows(self, key: str) -> Iterator[Any]:
-        """The records of a list; none if it is not there.
-
-        Raises:
-            DataError: The file has been changed since it was opened.
-        """
-        lines = self._lines.get(key)
-        if lines is None:
-            yield from self._rest[key] if self.has(key) else ()
-            return
-        with self._path.open("rb") as file:
-            file.seek(lines.start)
-            for _ in range(lines.number):
-                try:
-                    row = orjson.loads(_record(file.readline())[0])
-                except orjson.JSONDecodeError:
-                    raise DataError(self._path, "was changed while it was read; do it again") from None
-                yield row
+            return self._lines[key]
+        return self._rest[key] if self.has(key) else ()
 
     def _frame(self) -> dict[str, Any] | None:
         """The object with its long lists empty, if each of their records is a line of its own; else None.
@@ -85,14 +109,14 @@ class JsonLists:
         frame, offset = bytearray(), 0
         try:
             with self._path.open("rb") as file:
-                while line := file.readline():
+                while line := file.readline(_LONGEST_FRAME + 1):
                     offset += len(line)
                     frame += line
                     opened = _OPENS.fullmatch(line)
                     if opened:
-                        length, count, end = _skip_records(file)
-                        self._lines[opened[1].decode()] = _Lines(offset, count)
-                        offset += length
+                        starts, end = _skip_records(file, offset)
+                        self._lines[opened[1].decode()] = Records(self._path, starts)
+                        offset = starts[-1] + len(end)
                         frame += end
                     if len(frame) > _LONGEST_FRAME:
                         raise ValueError
@@ -111,27 +135,35 @@ class JsonLists:
         return found
 
 
-def _skip_records(file: Any) -> tuple[int, int, bytes]:
-    """Read the lines of a list up to its end: how many bytes, how many records, and the line that ends it.
+def _skip_records(file: BinaryIO, offset: int) -> tuple[array[int], bytes]:
+    """Read the lines of a list up to its end.
+
+    Args:
+        file: Read up to where the list begins.
+        offset: In bytes, of this place.
+
+    Returns:
+        Where each record begins, and where the line begins that ends the list; and that line.
 
     Raises:
         ValueError: A record is not in one line.
     """
-    length, count, goes_on = 0, 0, True
+    starts, goes_on = array("q"), True
     while line := file.readline():
-        length += len(line)
         if line.startswith(b"]"):
-            if goes_on and count:
+            if goes_on and starts:
                 raise ValueError
-            return length, count, line
-        if line == b"\n" and not count:  # a list of none
+            starts.append(offset)
+            return starts, line
+        if line == b"\n" and not starts:  # a list of none
             goes_on = False
-            continue
-        if not goes_on:
+        elif not goes_on:
             raise ValueError
-        record, goes_on = _record(line)
-        orjson.loads(record)
-        count += 1
+        else:
+            record, goes_on = _record(line)
+            orjson.loads(record)
+            starts.append(offset)
+        offset += len(line)
     raise ValueError
 
 

@@ -51,9 +51,9 @@ def same_as_whole(path):
         rows = whole.get(key) if isinstance(whole, dict) else None
         assert lists.has(key) == isinstance(rows, list)
         if isinstance(rows, list):
-            assert list(lists.rows(key)) == rows
-        assert lists.count(key) == (len(rows) if isinstance(rows, list) else 0)
-        assert lists.has(key) or not list(lists.rows(key))
+            assert list(lists.records(key)) == rows
+        assert len(lists.records(key)) == (len(rows) if isinstance(rows, list) else 0)
+        assert lists.has(key) or not list(lists.records(key))
     return lists
 
 
@@ -70,7 +70,7 @@ def test_what_is_written_a_record_a_line(path, lists):
     found = same_as_whole(path)
     assert found is not None
     lengths = {key: len(rows) for key, rows in lists.items()}
-    assert {key: where.number for key, where in found._lines.items()} == lengths
+    assert {key: len(where) for key, where in found._lines.items()} == lengths
 
 
 @LAW
@@ -124,7 +124,7 @@ def test_own_files_are_not_read_whole(tmp_path, monkeypatch):
     expected = read_json(tmp_path / "own.json")["images"]
     monkeypatch.setattr(jsonlists, "read_json", lambda path: pytest.fail("read whole"))
     lists = JsonLists(tmp_path / "own.json")
-    assert list(lists.rows("images")) == expected and lists.count("annotations") == 0
+    assert list(lists.records("images")) == expected and len(lists.records("annotations")) == 0
     with pytest.raises(pytest.fail.Exception):
         JsonLists(foreign)
 
@@ -132,21 +132,37 @@ def test_own_files_are_not_read_whole(tmp_path, monkeypatch):
 def test_a_long_frame_is_read_whole(tmp_path):
     path = tmp_path / "a.json"
     path.write_bytes(b'{"more":"' + b"x" * (1 << 20) + b'",\n"images":[\n1\n]}\n')
-    assert list(same_as_whole(path).rows("images")) == [1]
+    assert list(same_as_whole(path).records("images")) == [1]
 
 
 def test_a_file_that_is_changed_meanwhile(tmp_path):
     path = tmp_path / "a.json"
     path.write_bytes(lines({"images": list(range(9))}))
     lists = JsonLists(path)
-    rows = lists.rows("images")
+    rows = iter(lists.records("images"))
     assert next(rows) == 0
     os.truncate(path, 0)
     with pytest.raises(DataError, match=r"a\.json: was changed while it was read"):
-        list(lists.rows("images"))
+        list(lists.records("images"))
+    path.unlink()
+    with pytest.raises(DataError, match=r"a\.json: was changed while it was read"):
+        lists.records("images")[0]
+
+
+def test_records_by_position(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_bytes(lines({"images": list(range(9)), "annotations": []}))
+    lists = JsonLists(path)
+    records = lists.records("images")
+    assert [records[n] for n in (8, 0, -1, -9)] == [8, 0, 8, 0]
+    assert records[2:7:2] == [2, 4, 6] and records[9:] == [] and list(records.at([3, 4, 1])) == [3, 4, 1]
+    assert list(lists.records("annotations")) == [] == list(lists.records("missing"))
+    for outside in (9, -10):
+        with pytest.raises(IndexError):
+            records[outside]
 
 
 def test_dumped_whole(tmp_path):
     path = tmp_path / "a.json"
     path.write_bytes(dump_json({"images": [1, 2]}, pretty=True))
-    assert list(same_as_whole(path).rows("images")) == [1, 2]
+    assert list(same_as_whole(path).records("images")) == [1, 2]

@@ -38,7 +38,7 @@ def _records(path: Path) -> Iterator[Mapping[str, Any]]:
         lists = JsonLists(path)
     except DataError:
         return
-    for row in lists.rows("images"):
+    for row in lists.records("images"):
         if isinstance(row, dict) and stays_inside(row.get("file_name")):
             yield row
 

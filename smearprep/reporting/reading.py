@@ -125,7 +125,7 @@ class _File:
         }
 
     def _rows(self, key: str) -> Iterator[dict[str, Any]]:
-        for row in self._lists.rows(key) if self._lists else ():
+        for row in self._lists.records(key) if self._lists else ():
             if isinstance(row, dict) and isinstance(row.get("id"), int | str):
                 yield row
 

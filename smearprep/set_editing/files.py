@@ -48,7 +48,7 @@ class SetFile:
         self._lists = JsonLists(path)
         frame = self._lists.frame
         lists = [key for key in _LISTS if self._lists.has(key) and (with_entries or key != ENTRIES)]
-        rows = {key: list(self._lists.rows(key)) for key in lists}
+        rows = {key: list(self._lists.records(key)) for key in lists}
         self.data: dict[str, Any] = {**frame, ENTRIES: [], **rows} if isinstance(frame, dict) else frame
         self.coco = CocoFile(path, ReadOptions(base=root), findings, self.data)
         self._digests = {_digest(path)}
@@ -61,7 +61,7 @@ class SetFile:
 
     def stored_entries(self) -> Iterator[Any]:
         """The annotations as they were when the file was opened; once."""
-        yield from self._lists.rows(ENTRIES)
+        yield from self._lists.records(ENTRIES)
 
     def check_unchanged(self) -> None:
         """Refuse to write over what somebody else has written in the meantime.

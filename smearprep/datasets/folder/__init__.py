@@ -109,18 +109,18 @@ def _is_output(folder: Path) -> bool:
 
 
 def _in_mask_folder(path: Path, root: Path) -> bool:
-    return any(part.lower() in _MASK_FOLDERS for part in path.relative_to(root).parts[:-1])
+    return any(part.lower() in _MASK_FOLDERS for part in relative(path, root).split("/")[:-1])
 
 
 def _images(files: list[Path], root: Path, settings: FolderOptions, findings: list[Finding]) -> list[Path]:
     """The image files that are no masks."""
     given = [folder for folder, _ in settings.masks]
     found = [p for p in files if is_image(p) and not any(p.is_relative_to(folder) for folder in given)]
-    stems = {path.with_suffix("") for path in found}
+    stems = {(path.parent, path.stem) for path in found}
     images, masks = [], Counter[str]()
     for path in found:
         plain = [
-            path.with_name(path.stem.removesuffix(end)) for end in _MASK_ENDINGS if path.stem.endswith(end)
+            (path.parent, path.stem.removesuffix(end)) for end in _MASK_ENDINGS if path.stem.endswith(end)
         ]
         if _in_mask_folder(path, root) or any(stem in stems for stem in plain):
             masks[relative(path.parent, root)] += 1

@@ -48,6 +48,7 @@ class ImageIndex:
 
     def __init__(self, images: Sequence[Path], root: Path) -> None:
         self._root = root
+        self._ways: dict[Path, tuple[str, ...] | None] = {}
         self._folders = {image.parent for image in images}
         self._by_name: dict[str, list[Path]] = defaultdict(list)
         self._by_stem: dict[str, list[Path]] = defaultdict(list)
@@ -92,15 +93,22 @@ class ImageIndex:
         return found
 
     def _rank(self, image: Path, stated: PurePosixPath, annotation: Path) -> Rank:
-        folders = image.relative_to(self._root).parts[:-1]
+        folders, beside = self._below(image.parent), self._below(annotation.parent)
+        assert folders is not None
         agreeing = _common(reversed(folders), reversed(stated.parts[:-1]))
-        if not annotation.is_relative_to(self._root):
+        if beside is None:
             return agreeing, 0
-        beside = annotation.relative_to(self._root).parts[:-1]
         if folders == beside:
             return agreeing, len(folders) + 1
         near = _common(folders, beside) + _common(reversed(folders), reversed(beside))
         return agreeing, min(near, len(folders))
+
+    def _below(self, folder: Path) -> tuple[str, ...] | None:
+        """The folders that lead from the root to a folder; None if it does not lie below it."""
+        if folder not in self._ways:  # of 100,000 images in a few folders, each would be asked for again
+            is_below = folder.is_relative_to(self._root)
+            self._ways[folder] = folder.relative_to(self._root).parts if is_below else None
+        return self._ways[folder]
 
 
 def _common(a: Iterable[str], b: Iterable[str]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PureWindowsPath
 from typing import Any
@@ -51,16 +51,22 @@ def category_names(categories: Any, log: Log) -> dict[Any, str]:
     return names
 
 
-def searched_categories(categories: Any, names: Mapping[Any, str], entries: Sequence[Any]) -> dict[Any, str]:
-    """The categories that annotators looked for: all but empty ones that only group others."""
+def searched_categories(categories: Any, names: Mapping[Any, str], used: Iterable[Any]) -> dict[Any, str]:
+    """The categories that annotators looked for: all but empty ones that only group others.
+
+    Args:
+        categories: The file's list, whatever it is.
+        names: What `category_names` found in it.
+        used: The category ids of the annotations.
+    """
     rows = [row for row in categories if isinstance(row, dict)] if isinstance(categories, list) else []
     above = {
         row["supercategory"]
         for row in rows
         if isinstance(row.get("supercategory"), str) and row["supercategory"] != row.get("name")
     }
-    used = {find_id(e.get("category_id"), names) for e in entries if isinstance(e, dict)}
-    return {id_: name for id_, name in names.items() if id_ in used or name not in above}
+    known = {find_id(id_, names) for id_ in used}
+    return {id_: name for id_, name in names.items() if id_ in known or name not in above}
 
 
 def by_id(names: Mapping[Any, str]) -> list[tuple[Any, str]]:
@@ -120,39 +126,60 @@ def annotated_in(record: Mapping[str, Any], searched: Mapping[Any, str]) -> froz
 # ---------------------------------------------------------------- annotations
 
 
-def annotation_entries(data: Mapping[str, Any], log: Log) -> list[Any]:
-    """The annotations, whatever they are."""
-    entries = data.get("annotations")
-    if not isinstance(entries, list):
-        if entries is not None:
-            log.add("invalid", "what it has as `annotations` is no list; left out")
-        return []
-    masks = sum(map(is_cvat_mask, entries))
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is known of the annotations before a shape is built.
+
+    Args:
+        ids: Of each (what findings call it, its image_id), whatever that is; None: it is no JSON object.
+        categories: The category ids that they have.
+    """
+
+    ids: list[tuple[str, Any] | None]
+    categories: set[Any]
+
+
+def survey(entries: Iterable[Any], log: Log) -> Survey:
+    """Go through the annotations once, whatever they are."""
+    found = Survey([], set())
+    masks = crowds = 0
+    for n, entry in enumerate(entries):
+        if not isinstance(entry, dict):
+            found.ids.append(None)
+            continue
+        found.ids.append((told_as("annotation", entry, n), entry.get("image_id")))
+        category = entry.get("category_id")
+        if isinstance(category, int | float | str):
+            found.categories.add(category)
+        masks += is_cvat_mask(entry)
+        crowds += is_crowd(entry)
     if masks:
         what = f"masks marked as crowds, as CVAT does with every mask: {masks}; read as cells"
         log.add("note", what)
-    crowds = sum(isinstance(entry, dict) and is_crowd(entry) for entry in entries)
     if crowds:
         what = f"regions full of cells (iscrowd): {crowds}; taken neither for cells nor for background"
         log.add("note", what)
-    return entries
+    return found
 
 
-def group_by_image(entries: Sequence[Any], images: Mapping[Any, Any], log: Log) -> dict[Any, list[int]]:
-    """The positions of the annotations of each image."""
+def group_by_image(
+    ids: Iterable[tuple[str, Any] | None], images: Mapping[Any, Any], log: Log
+) -> dict[Any, list[int]]:
+    """The positions of the annotations of each image; `ids` as of `Survey`."""
     groups: dict[Any, list[int]] = {key: [] for key in images}
     seen: set[str] = set()
-    for n, entry in enumerate(entries):
-        told = told_as("annotation", entry, n)
-        if not isinstance(entry, dict):
-            log.add("invalid", "the annotation is no JSON object; left out", told)
+    for n, known in enumerate(ids):
+        if known is None:
+            what = "the annotation is no JSON object; left out"
+            log.add("invalid", what, told_as("annotation", None, n))
             continue
+        told, image_id = known
         if told in seen:
             log.add("duplicate", "another annotation has this id; both are kept", told)
         seen.add(told)
-        key = find_id(entry.get("image_id"), images)
+        key = find_id(image_id, images)
         if key is None:
-            what = f"its image_id {entry.get('image_id')!r} is none of the file's images; left out"
+            what = f"its image_id {image_id!r} is none of the file's images; left out"
             log.add("missing_image", what, told)
         elif images[key] is not None:
             groups[key].append(n)

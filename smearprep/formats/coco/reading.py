@@ -19,20 +19,20 @@ from smearprep.formats.coco.annotations import entry_to_cell, is_crowd, open_rin
 from smearprep.formats.coco.lists import (
     Log,
     annotated_in,
-    annotation_entries,
     by_id,
     category_names,
     group_by_image,
     image_records,
     searched_categories,
     stated_size,
+    survey,
     told_as,
 )
 from smearprep.formats.coco.writing import OWN_FIELDS
 from smearprep.formats.outlines import Unusable
 from smearprep.formats.reading import ReadOptions
 from smearprep.geometry import outlines_to_shapes
-from smearprep.jsonfiles import read_json
+from smearprep.jsonlists import JsonLists, Records
 from smearprep.records import Cell, ImageCells
 
 _KEY = re.compile(rb'"(images|annotations|categories|info|licenses)"\s*:\s*[\[{]')
@@ -46,6 +46,7 @@ _ENTRY_KEYS = frozenset(
         *("outline", "attributes", "annotator", *OWN_FIELDS),
     )
 )
+_ANNOTATIONS = "annotations"
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -144,21 +145,22 @@ class CocoFile:
     """
 
     def __init__(self, path: Path, options: ReadOptions, findings: list[Finding], data: Any = None) -> None:
-        data = read_json(path) if data is None else data
+        data = _opened(path) if data is None else data
         if not isinstance(data, dict) or not isinstance(data.get("images"), list):
             raise DataError(path, _why_none(data))
         self.path = path
         self.name = options.name(path)
         self._log = log = Log(self.name, findings)
-        self._entries = annotation_entries(data, log)
+        self._entries = _annotations(data, log)
+        known = survey(self._entries, log)
         self._names = category_names(data.get("categories"), log)
-        searched = searched_categories(data.get("categories"), self._names, self._entries)
+        searched = searched_categories(data.get("categories"), self._names, known.categories)
         self.categories: dict[str, int | str] = {}
         for id_, name in by_id(searched):
             self.categories.setdefault(name, id_)
-        self._searched = searched if isinstance(data.get("annotations"), list) else {}
+        self._searched = searched if isinstance(data.get(_ANNOTATIONS), list | Records) else {}
         images = image_records(data["images"], log)
-        self._positions = group_by_image(self._entries, images, log)
+        self._positions = group_by_image(known.ids, images, log)
         self.records = {key: record for key, record in images.items() if record is not None}
 
     @property
@@ -184,7 +186,8 @@ class CocoFile:
 
     def _regions(self, positions: Sequence[int], size: tuple[int, int] | None) -> list[CocoCell]:
         """The cells and crowds of one image, in the file's order; its outlines are built all at once."""
-        entries = [self._entries[n] for n in positions]
+        kept = self._entries
+        entries = list(kept.at(positions)) if isinstance(kept, Records) else [kept[n] for n in positions]
         rings = [open_rings(entry) for entry in entries]
         xy, lengths = vertices([ring for group in rings for ring in group])
         shapes, faults = outlines_to_shapes(xy, lengths)
@@ -200,6 +203,26 @@ class CocoFile:
                 self._log.add("repaired", repaired, told_as("annotation", entry, n))
             regions.append(CocoCell(cell, n, _further(entry, cell), is_crowd(entry)))
         return regions
+
+
+def _opened(path: Path) -> Any:
+    """What is in a file; annotations that lie in lines of their own stay there."""
+    lists = JsonLists(path)
+    frame = lists.frame
+    if not isinstance(frame, dict):
+        return frame
+    stored = {key: lists.records(key) for key in frame if lists.has(key)}
+    return {**frame, **{key: rows if key == _ANNOTATIONS else list(rows) for key, rows in stored.items()}}
+
+
+def _annotations(data: Mapping[str, Any], log: Log) -> Sequence[Any]:
+    """The annotations, whatever they are."""
+    entries = data.get(_ANNOTATIONS)
+    if isinstance(entries, list | Records):
+        return entries
+    if entries is not None:
+        log.add("invalid", "what it has as `annotations` is no list; left out")
+    return ()
 
 
 def _further(entry: Mapping[str, Any], cell: Cell) -> Mapping[str, Any]:
