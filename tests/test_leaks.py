@@ -26,7 +26,6 @@ from smearprep.leaks import (
     percent,
     read_small,
     set_images,
-    windows,
     without_padding,
 )
 from smearprep.leaks.windows import union_area
@@ -186,13 +185,36 @@ def test_one_raw_image_and_one_subset_are_no_pairs() -> None:
 
 def test_thousands_of_pairs_are_counted_and_the_nearest_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(near, "MOST_PAIRS", 5)
-    monkeypatch.setattr(windows, "_BLOCK", 30)  # several blocks
+    monkeypatch.setattr(near, "_ROWS", 7)  # several blocks
+    monkeypatch.setattr(near, "_COLUMNS", 6)
     images = [marked(f"{k:02}", "train", 0) for k in range(40)]
     images += [marked(f"x{k:02}", "test", k) for k in range(20)]
     found = audit(images)
     assert (found.near_pairs, found.near_images) == (800, 60)
     assert [(p.first, p.second) for p in found.near] == [(f"{k:02}", "x00") for k in range(5)]
     assert found.findings()[5].what.startswith("795 more pairs")
+
+
+def test_pairs_are_those_of_plain_counting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(near, "_ROWS", 11)
+    monkeypatch.setattr(near, "_COLUMNS", 9)
+    rng = np.random.default_rng(0)
+    centre = rng.integers(0, 2**63, 4, dtype=np.uint64)
+    prints = [centre ^ np.packbits(rng.random(256) < 0.17).view(np.uint64) for _ in range(90)]
+    images = [
+        AuditedImage(f"{n:02}", ("train", "val", "test")[n % 3], f"raw{n % 5}", fingerprint=one)
+        for n, one in enumerate(prints)
+    ]
+    expected = {}
+    for a, b in combinations(images, 2):
+        bits = sum(int(x).bit_count() for x in a.fingerprint ^ b.fingerprint)
+        if bits <= NEAR and a.subset != b.subset and a.source != b.source:
+            expected[frozenset((a.name, b.name))] = bits
+    found = audit(images)
+    assert 20 < len(expected) < near.MOST_PAIRS
+    assert {frozenset((pair.first, pair.second)): pair.distance for pair in found.near} == expected
+    assert found.near_pairs == len(expected)
+    assert found.near_images == len({name for pair in expected for name in pair})
 
 
 def test_images_without_a_fingerprint_are_not_compared() -> None:

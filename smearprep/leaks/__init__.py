@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Literal
 
 from smearprep.errors import DataError
-from smearprep.leaks.fingerprints import fingerprint, read_small, without_padding
+from smearprep.leaks.fingerprints import Fingerprint, fingerprint, look_through, read_small, without_padding
 from smearprep.leaks.near import MOST_PAIRS, NEAR, near_duplicates
 from smearprep.leaks.reading import set_images
 from smearprep.leaks.records import (
@@ -35,6 +34,7 @@ __all__ = [
     "MOST_PAIRS",
     "NEAR",
     "AuditedImage",
+    "Fingerprint",
     "LeakAudit",
     "NearDuplicate",
     "Overlap",
@@ -43,6 +43,7 @@ __all__ = [
     "audit_set",
     "fingerprint",
     "in_order",
+    "look_through",
     "percent",
     "read_small",
     "set_images",
@@ -63,15 +64,9 @@ def audit_set(prepared: Path, progress: Progress | None = None) -> LeakAudit:
         LayoutError: No set is there.
     """
     images = set_images(prepared)
-    seen = []
-    for done, image in enumerate(images, 1):
-        with suppress(DataError):
-            small = without_padding(read_small(prepared / image.name))
-            image = replace(image, fingerprint=fingerprint(small))
-        seen.append(image)
-        if progress:
-            progress(done, len(images))
-    return audit(seen)
+    prints = dict(look_through(prepared, [image.name for image in images], fingerprint, progress))
+    known = {name: None if isinstance(seen, DataError) else seen for name, seen in prints.items()}
+    return audit(replace(image, fingerprint=known[image.name]) for image in images)
 
 
 def audit(images: Iterable[AuditedImage]) -> LeakAudit:

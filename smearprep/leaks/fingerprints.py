@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smearprep.errors import DataError
 from smearprep.images import RGB, check_complete, decode, probe, read_bytes
+from smearprep.pools import Lost, each, pool
+from smearprep.rendering import Progress
+
+R = TypeVar("R")
 
 LEAST_SIDE = 128
 """The shorter side, px, below which `read_small` does not shrink an image."""
@@ -50,6 +57,36 @@ def read_small(path: Path) -> RGB:
         return image
     size = image.shape[1] // part, image.shape[0] // part
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def look_through(
+    prepared: Path, names: Sequence[str], function: Callable[[RGB], R], progress: Progress | None = None
+) -> Iterator[tuple[str, R | DataError]]:
+    """Read many images of a set small, without their padding, on all cores.
+
+    Args:
+        prepared: The set's folder.
+        names: The images, relative to it.
+        function: What is done with each.
+        progress: Told of images read, of all.
+
+    Yields:
+        Its name and what the function returned, or why it cannot be read; in any order.
+    """
+    with pool(None, None) as (threads, in_flight):
+        looked = each(threads, partial(_look, prepared, function), names, in_flight)
+        for done, (name, seen) in enumerate(looked, 1):
+            assert not isinstance(seen, Lost)  # a thread is never lost
+            yield name, seen
+            if progress:
+                progress(done, len(names))
+
+
+def _look(prepared: Path, function: Callable[[RGB], R], name: str) -> R | DataError:
+    try:
+        return function(without_padding(read_small(prepared / name)))
+    except DataError as error:
+        return error
 
 
 def without_padding(image: RGB) -> RGB:

@@ -35,7 +35,7 @@ def union_area(windows: Collection[Window]) -> int:
     widths, heights = np.diff(xs, append=xs[-1]), np.diff(ys, append=ys[-1])
     open_windows = np.zeros(len(xs), np.int64)  # at each column, windows that begin less those that end
     area = 0
-    for block in blocks(len(ys), len(xs)):
+    for block in _blocks(len(ys), len(xs)):
         change = np.zeros((block.stop - block.start, len(xs)), np.int64)
         for edge, sign in ((0, 1), (1, -1)):
             here = (row[:, edge] >= block.start) & (row[:, edge] < block.stop)
@@ -79,7 +79,7 @@ def overlap(areas: Mapping[str, Areas], subset: str, other: str) -> Overlap:
     return Overlap(subset, other, pixels, sum(both.values()), sum(area > 0 for area in both.values()))
 
 
-def blocks(rows: int, columns: int) -> Iterator[slice]:
+def _blocks(rows: int, columns: int) -> Iterator[slice]:
     """Slices of so many rows, each of them times the columns small enough to be held in memory."""
     step = max(1, _BLOCK // max(columns, 1))
     for start in range(0, rows, step):

@@ -11,7 +11,7 @@ import numpy as np
 from smearprep.errors import DataError
 from smearprep.findings import Finding
 from smearprep.images import RGB
-from smearprep.leaks import AuditedImage, fingerprint, read_small, without_padding
+from smearprep.leaks import AuditedImage, Fingerprint, fingerprint, look_through
 from smearprep.rendering import Progress
 from smearprep.reporting.reading import SetImage
 
@@ -77,21 +77,23 @@ def look_at_all(
         leak audit; a finding for each image that cannot be read.
     """
     told = {finding.file for finding in known if finding.is_problem}
+    seen = dict(look_through(prepared, [image.name for image in images], _look_and_print, progress))
     looks: dict[str, Look] = {}
-    audited: list[AuditedImage] = []
-    findings = []
-    for done, image in enumerate(images, 1):
-        try:
-            small = without_padding(read_small(prepared / image.name))
-            looks[image.name] = look_at(small)
-            audited.append(replace(image.audited, fingerprint=fingerprint(small)))
-        except DataError as error:
+    audited, findings = [], []
+    for image in images:  # in their order, whichever was read first
+        found = seen[image.name]
+        if isinstance(found, DataError):
             audited.append(image.audited)
             if image.name not in told:
-                findings.append(Finding("unreadable", f"{error.what}; left out", image.name))
-        if progress:
-            progress(done, len(images))
+                findings.append(Finding("unreadable", f"{found.what}; left out", image.name))
+        else:
+            looks[image.name], own = found
+            audited.append(replace(image.audited, fingerprint=own))
     return looks, tuple(audited), findings
+
+
+def _look_and_print(image: RGB) -> tuple[Look, Fingerprint | None]:
+    return look_at(image), fingerprint(image)
 
 
 @dataclass(frozen=True, slots=True)
