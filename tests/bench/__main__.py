@@ -64,7 +64,7 @@ BENCHES: Mapping[str, Bench] = MappingProxyType(
         "annotate": Bench(()),
         "annotate_session": Bench(("--session",), ("--session",), module="annotate"),
         "editing": Bench(("--images", "20"), scratch=True),
-        "scale": Bench(("--sizes", "20,40", "--without-report"), scratch=True),
+        "scale": Bench(("--sizes", "20,40"), scratch=True),
     }
 )
 

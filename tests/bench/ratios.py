@@ -42,7 +42,7 @@ RATIOS = (
     Ratio("evaluation", ("job",), "times as fast as pycocotools"),
     Ratio("assist", ("job", "smears"), "mean IoU"),
     Ratio("yolact", ("what",), "times"),
-    Ratio("scale", ("images", "step"), "growth", higher=False),
+    Ratio("scale", ("set", "step"), "growth", higher=False),
 )
 _SMALLER = "peak memory"  # rows of `tiling` that begin so are better if they are smaller
 
@@ -93,11 +93,12 @@ LINES = (
         "tile 78 images to png, 1 core(s), the call",
     ),
     _tiling(
-        "10 photographs with 3,832 outlines into windows",
+        "10 photographs with 3,832 outlines into JPEG windows, one core",
         "sahi",
-        "images with outlines, whole job to jpg",
+        "images with outlines to jpg, 1 core",
     ),
-    _tiling("the same as PNG", "sahi", "images with outlines, whole job to png"),
+    _tiling("the same, two cores", "sahi", "images with outlines to jpg, 2 core"),
+    _tiling("the same as PNG, one core", "sahi", "images with outlines to png, 1 core"),
     _tiling("these outlines cut to their windows, alone", "sahi", "clipping"),
     _labelme("labelme2coco", "labelme2coco"),
     _labelme("datumaro", "datumaro, from its own JSON"),
