@@ -64,6 +64,28 @@ def test_everything_by_keyboard(seat):
     assert seat.cells(TILE)[cell["id"]]["category"] == "RBC"
 
 
+def test_letters_alone_can_be_switched_off(seat):
+    page = seat.page
+    seat.open(TILE)
+    page.locator("#help-button").click()
+    page.locator("#help-signs").uncheck()
+    seat.press("Escape")
+    page.locator("#stage").focus()
+    seat.press("Shift+A", "h", "1", "?", "g", "Delete")
+    assert page.locator("#help[open]").count() == 0
+    page.reload()
+    seat.sees(f'#stage[data-key="{TILE}"][data-drawn="yes"]')
+    page.locator("#stage").focus()
+    seat.press("Shift+A", "n", "Control+z")
+    seat.sees(f'#stage[data-key="{TILE}"][data-revision="0"]')  # it stayed, and nothing was done
+    page.locator("#help-button").click()
+    page.locator("#help-signs").check()
+    seat.press("Escape")
+    page.locator("#stage").focus()
+    seat.press("Shift+A")
+    seat.rests(revision=1)
+
+
 def test_the_tab_key_reaches_all_and_is_held_nowhere(seat):
     seen = []
     seat.page.locator(".skip").focus()

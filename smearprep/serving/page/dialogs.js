@@ -2,7 +2,7 @@
 
 import { linkIn, useLink } from "./api.js";
 import { byId, make } from "./elements.js";
-import { BINDINGS, FURTHER } from "./keys.js";
+import { areSignsUsed, BINDINGS, FURTHER, useSigns } from "./keys.js";
 import { TEXTS } from "./texts.js";
 
 /** Has every dialog's close button close it. */
@@ -11,6 +11,9 @@ export function prepareDialogs() {
     button.addEventListener("click", () => button.closest("dialog").close());
   }
   byId("help-body").append(...Object.entries(TEXTS.helpGroups).map(helpOf));
+  const signs = byId("help-signs");
+  signs.checked = areSignsUsed();
+  signs.addEventListener("change", () => useSigns(signs.checked));
 }
 
 function helpOf([group, title]) {

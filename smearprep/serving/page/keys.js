@@ -44,6 +44,17 @@ export const FURTHER = [
   ["see", "pan", ["Ctrl+← → ↑ ↓"]],
 ];
 
+const SIGNS_OFF = "smearprep: signs alone do nothing"; // in the browser's memory
+
+/** Whether letters, digits and signs alone do something. */
+export const areSignsUsed = () => !localStorage.getItem(SIGNS_OFF);
+
+/** Has them do something, or nothing: words that speech input types are else taken for commands. */
+export function useSigns(isWanted) {
+  if (isWanted) localStorage.removeItem(SIGNS_OFF);
+  else localStorage.setItem(SIGNS_OFF, "1");
+}
+
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const COMMANDS = new Map(BINDINGS.flatMap(([, command, keys]) => keys.map((key) => [key, command])));
 
@@ -84,6 +95,7 @@ export function listen(stage, { tool, run, arrow, space, letGo }) {
     const name = nameOf(event);
     const isOnPicture = event.target === stage || event.target === document.body;
     if (!name || (!isOnPicture && isForControls(event.key, name))) return false;
+    if (event.key.length === 1 && name !== "Space" && !name.startsWith("Ctrl+") && !areSignsUsed()) return false;
     if (name === "Space") space(true);
     else if (tool().key(name.replace("Shift+", ""), event)) return true;
     else if (ARROWS[event.key]) arrow(ARROWS[event.key], event);

@@ -212,6 +212,7 @@ export const TEXTS = {
   linkWrong: "This is not such a link: it ends with #token= and a long word.",
 
   helpTitle: "Keys",
+  helpSigns: "Letters, digits and signs do something without Ctrl (off: not, as speech input may need it)",
   helpLegend:
     "A white dot on an outline: nobody has reviewed it yet. Each category has a colour and a kind of line. " +
     "Mouse: the wheel zooms; dragging beside the selected cell moves the picture, as does dragging with the " +
