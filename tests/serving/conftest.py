@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from tests.serving.asking import prepare_set, served
+from tests.sets import tree
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +33,12 @@ def shared(prepared, tmp_path_factory):
     folder = shutil.copytree(prepared, tmp_path_factory.mktemp("shared") / "set")
     with served(folder) as opened:
         yield opened
+
+
+@pytest.fixture
+def nothing_changes(shared):
+    """Neither files nor session."""
+    before, edits = tree(shared.folder), shared.session.overview()["revision"]
+    yield
+    assert tree(shared.folder) == before
+    assert shared.session.overview()["revision"] == edits

@@ -5,19 +5,12 @@ import json
 import pytest
 
 from tests.serving.asking import TRIANGLE, drawn
-from tests.sets import tree
+
+pytestmark = pytest.mark.usefixtures("nothing_changes")
 
 KEY = "train/i0.png"
 STEP = {"key": KEY, "edit": "e1", "revision": 0}
 EDIT = {**STEP, "title": "1 cell drawn"}
-
-
-@pytest.fixture(autouse=True)
-def nothing_changes(shared):
-    before, edits = tree(shared.folder), shared.session.overview()["revision"]
-    yield
-    assert tree(shared.folder) == before
-    assert shared.session.overview()["revision"] == edits
 
 
 def cell(**changed):
