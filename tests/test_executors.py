@@ -24,8 +24,13 @@ from smearprep.tiling import Tile
 from tests.dask_cluster import dask_cluster
 from tests.sets import fail, folder_recipe, kinds, report, tree, write_folder
 
-# A client of Dask that is closed, or whose worker was killed, may leave a coroutine that was never begun.
-pytestmark = pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+# A client of Dask that is closed, or whose worker was killed, may leave loose ends of its own.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
+    pytest.mark.filterwarnings(
+        "ignore:Exception ignored in. <function Client.__del__:pytest.PytestUnraisableExceptionWarning"
+    ),
+]
 
 TILES = folder_recipe(tile=Tile((20, 20), (10, 10)), split=Split(ratio=(1, 1, 1)))
 
@@ -332,13 +337,10 @@ def test_no_address(raw, tmp_path):
 
 
 def test_nobody_answers(monkeypatch):
-    from distributed.client import Client
-
     def refuse(*_, **__):
         raise OSError("Timed out trying to connect")
 
-    monkeypatch.setattr(Client, "__init__", refuse)
-    monkeypatch.setattr(Client, "__del__", lambda _: None)
+    monkeypatch.setattr("distributed.Client", refuse)
     with pytest.raises(SmearprepError, match="no Dask scheduler answers there"):
         Cluster("tcp://127.0.0.1:9")
 
