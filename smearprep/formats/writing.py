@@ -174,13 +174,16 @@ def _as_one_ring(shape: Polygon | MultiPolygon) -> Polygon:
     oriented = shapely.orient_polygons(shape)  # outer rings against the clock, holes with it
     loose = list(rings(oriented))
     ring = loose.pop(0)
+    near = [_nearest(ring, other) for other in loose]  # of each loose ring, the way to it
     while loose:
-        near = [_nearest(ring, other) for other in loose]
         best = min(range(len(loose)), key=lambda n: near[n][0])
-        _, at, start = near[best]
-        other = loose.pop(best)
+        other, (_, at, start) = loose.pop(best), near.pop(best)
         round_trip = np.concatenate([other[start:], other[1 : start + 1]])
         ring = np.concatenate([ring[: at + 1], round_trip, ring[at:]])
+        for n, (known, i, j) in enumerate(near):  # only what has come to the ring is looked at anew
+            distance, k, m = _nearest(round_trip, loose[n])
+            own = (known, i if i <= at else i + len(round_trip) + 1, j)
+            near[n] = min(own, (distance, at + 1 + k, m))
     return Polygon(ring)
 
 
