@@ -222,6 +222,42 @@ def test_regions_with_holes_and_corners(rows: list[str], areas: list[int], holes
     assert all(shape.is_valid for shape in found)
 
 
+@pytest.mark.parametrize(
+    ("rows", "outlines"),
+    [
+        (
+            ["###", "#.#", "###"],
+            "POLYGON ((0 0, 3 0, 3 3, 0 3, 0 0), (1 1, 2 1, 2 2, 1 2, 1 1))",
+        ),
+        (  # two holes, and between them the foreground rises
+            ["####", "#.##", "##.#", "####"],
+            "POLYGON ((0 0, 4 0, 4 4, 0 4, 0 0), (1 1, 2 1, 2 2, 1 2, 1 1), (2 2, 3 2, 3 3, 2 3, 2 2))",
+        ),
+        (  # falls: both are walked in one, and the second begins where they meet
+            ["####", "##.#", "#.##", "####"],
+            "POLYGON ((0 0, 4 0, 4 4, 0 4, 0 0), (2 2, 2 3, 1 3, 1 2, 2 2), (2 1, 3 1, 3 2, 2 2, 2 1))",
+        ),
+        (  # a hole and the outside, and between them the foreground falls
+            ["##.", "#.#", "###"],
+            "POLYGON ((0 0, 2 0, 2 1, 3 1, 3 3, 0 3, 0 0), (2 1, 1 1, 1 2, 2 2, 2 1))",
+        ),
+        (  # rises
+            [".##", "#.#", "###"],
+            "POLYGON ((1 0, 3 0, 3 3, 0 3, 0 1, 1 1, 1 0), (1 1, 2 1, 2 2, 1 2, 1 1))",
+        ),
+    ],
+)
+def test_vertices_come_in_the_same_order_as_ever(rows: list[str], outlines: str) -> None:
+    """Files written before stay the same to the byte."""
+    [shape], _ = mask_to_shapes(np.array([[pixel == "#" for pixel in row] for row in rows]))
+    assert shape.wkt == outlines
+
+
+@pytest.mark.parametrize("size", [(0, 0), (0, 5), (5, 0)])
+def test_a_mask_of_no_pixels_has_no_shapes(size: tuple[int, int]) -> None:
+    assert mask_to_shapes(np.zeros(size, bool)) == ([], 0)
+
+
 def test_traced_outlines_have_corners_only_where_they_turn() -> None:
     mask = np.zeros((300, 400), bool)
     mask[20:280, 30:390] = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 from smearprep.geometry.arrays import FARTHEST, FloatArray, Mask, Shapes
 from smearprep.geometry.boxes import box_iou
 from smearprep.geometry.clipping import clip
-from smearprep.geometry.masks import mask_to_shapes, shape_to_mask
+from smearprep.geometry.masks import shape_to_mask
 from smearprep.geometry.outlines import (
     Fault,
     assembled,
@@ -20,6 +20,7 @@ from smearprep.geometry.outlines import (
     winding_number,
 )
 from smearprep.geometry.run_lengths import counts_to_mask, shape_to_counts
+from smearprep.geometry.tracing import mask_to_shapes
 
 __all__ = [
     "FARTHEST",

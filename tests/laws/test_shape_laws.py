@@ -88,6 +88,43 @@ def test_regions_come_in_the_order_of_their_first_pixel(mask: Mask) -> None:
 
 @LAW
 @given(mask=masks())
+@example(mask=np.array([[1, 1, 0, 1], [1, 0, 1, 0], [1, 1, 1, 1]], bool))
+def test_each_region_is_traced_as_if_it_were_alone(mask: Mask) -> None:
+    """To the vertex: what it touches at a corner, holds, or is held by does not change its outline."""
+    regions, count = label(mask, connectivity=1, return_num=True)
+    alone = [shape.wkb for one in range(1, count + 1) for shape in mask_to_shapes(regions == one)[0]]
+    assert sorted(shape.wkb for shape in mask_to_shapes(mask)[0]) == sorted(alone)
+
+
+@LAW
+@given(mask=masks(), turn=st.sampled_from([np.flipud, np.fliplr, np.transpose]))
+def test_a_mask_turned_over_has_the_same_shapes_turned_over(mask: Mask, turn: Any) -> None:
+    """Corners at which foreground falls become such at which it rises: neither is a case of its own."""
+    height, width = mask.shape
+    back = {
+        np.flipud: lambda xy: xy * (1, -1) + (0, height),
+        np.fliplr: lambda xy: xy * (-1, 1) + (width, 0),
+        np.transpose: lambda xy: xy[:, ::-1],
+    }[turn]
+    over = [shapely.transform(shape, back).normalize().wkb for shape in mask_to_shapes(turn(mask))[0]]
+    assert sorted(over) == sorted(shape.normalize().wkb for shape in mask_to_shapes(mask)[0])
+
+
+@LAW
+@given(mask=masks())
+def test_rings_turn_at_every_corner_and_regions_begin_at_their_first_one(mask: Mask) -> None:
+    for shape in mask_to_shapes(mask)[0]:
+        for ring in rings(shape):
+            across = np.diff(ring, axis=0) != 0
+            assert (across.sum(axis=1) == 1).all()
+            assert (across[1:, 0] != across[:-1, 0]).all() and across[0, 0] != across[-1, 0]
+        (x, y), (right, same) = shape.exterior.coords[:2]
+        row, column = np.argwhere(shape_to_mask(shape, _size(mask)))[0]
+        assert (x, y) == (column, row) and right > x and same == y
+
+
+@LAW
+@given(mask=masks())
 def test_pycocotools_draws_the_traced_rings_as_the_mask(mask: Mask) -> None:
     height, width = mask.shape
     found, _ = mask_to_shapes(mask)
