@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from smearprep.cli import arguments as args
 from smearprep.cli.learning import Overlap, Score, TileSize, need_torch
 from smearprep.cli.output import Json, Progress, run
 
@@ -55,6 +56,9 @@ def count(
     tile: TileSize = None,
     overlap: Overlap = None,
     score: Score = None,
+    workers: args.Workers = None,
+    processes: args.Processes = None,
+    dask: args.Dask = None,
     as_json: Json = False,
 ) -> None:
     """Count the cells of each image, in three ways, or as a network tells them one by one.
@@ -65,6 +69,9 @@ def count(
     looking = {"tile": tile, "overlap": overlap, "score": score}
     if not is_run and any(value is not None for value in looking.values()):
         raise typer.BadParameter("is for a run that looks at images", param_hint="--tile, --overlap, --score")
+    if is_run and (workers, processes, dask) != (None, None, None):
+        hint = "--workers, --processes, --dask"
+        raise typer.BadParameter("a network looks at one image after the other", param_hint=hint)
 
     def job(progress: Progress) -> Summary:
         how = _how(method, border, parameters, category)
@@ -72,7 +79,8 @@ def count(
             return _count_with_run(source, images or [], out, {**how, **looking}, progress)
         from smearprep.count_job import count
 
-        return count(source, out, **how, progress=progress)
+        with args.hire(workers, processes, dask) as executor:
+            return count(source, out, **how, executor=executor, progress=progress)
 
     run(job, as_json)
 

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -17,7 +23,9 @@ from smearprep.cli import counting as cli
 from smearprep.count_job import Countable, count, load_parameters, tune
 from smearprep.counting import METHODS, Components, Hough, Parameters, Watershed
 from smearprep.errors import DataError, LayoutError, OutputError, RecipeError
+from smearprep.executors import hire
 from smearprep.images import read
+from smearprep.pools import each
 from smearprep.predictions import PredictionWriter
 from smearprep.prepare import prepare
 from smearprep.recipes import ImageFiles, Recipe, Source
@@ -217,6 +225,83 @@ def test_cells_of_class_masks_are_told_to_be_uncertain(discs: Path, tmp_path: Pa
     assert summary.tables["counts"][0]["counted"] == 9
 
 
+# ---------------------------------------------------------------- who does the work
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Executor]:
+    """Two processes."""
+    with hire(processes=2) as executor:
+        yield executor
+
+
+@pytest.fixture
+def damaged(discs: Path, tmp_path: Path) -> Path:
+    """The set, of which one image ends in its middle."""
+    folder = shutil.copytree(discs, tmp_path / "damaged")
+    path = next(folder.rglob("images/train/*.png"))
+    path.write_bytes(path.read_bytes()[:-40])
+    return folder
+
+
+def test_whoever_counts_the_bytes_and_the_summary_are_the_same(
+    discs: Path, damaged: Path, said: Path, tmp_path: Path, processes: Executor
+) -> None:
+    planes = draw_planes(DISCS)
+    cells = tuple(Cell("RBC", cell_shape(xy)) for xy in DISCS)
+    elsewhere = [
+        Countable(f"smear/{n}", discs / "images/none.png" if n == 7 else None, *planes, None)
+        for n in range(9)
+    ]
+    single = [Countable(f"{n}", None, *planes, None, cells=cells[: n + 1]) for n in range(4)]
+    for source in (discs, damaged, said, elsewhere, single):
+        made = []
+        for how in ({"workers": 1}, {"workers": 2}, {"executor": processes}):
+            shutil.rmtree(tmp_path / "out", ignore_errors=True)
+            summary = count(source, tmp_path / "out", category="RBC", **how)
+            made.append((tree(tmp_path / "out"), summary))
+        assert made[0][0]["counts.csv"]
+        assert made[1] == made[0] and made[2] == made[0]
+
+
+def test_an_image_that_cannot_be_read_is_left_out_and_told(damaged: Path, tmp_path: Path) -> None:
+    summary = count(damaged, tmp_path / "out", methods=["components"])
+    assert kinds(summary) == {"unreadable": 1} and summary.has_problems
+    assert summary.findings[0].file == "prepared/images/train/i0.png"
+    assert summary.findings[0].what.endswith("left out")
+    assert summary.counts["images"] == 2 and len(rows_of(tmp_path / "out")) == 2
+    assert len(list((tmp_path / "out").rglob("*.jpg"))) == 2
+
+
+def test_of_images_that_all_cannot_be_read_nothing_is_written(damaged: Path, tmp_path: Path) -> None:
+    for path in damaged.rglob("images/*/*.png"):
+        path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(LayoutError, match=r"none of the 3 images could be counted\. prepared/images/.*png: "):
+        count(damaged, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_image_that_kills_who_counts_it_is_left_out_and_told(
+    said: Path, tmp_path: Path, processes: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smearprep.count_job.work.each", deadly)
+    summary = count(said, tmp_path / "out", methods=["components"], executor=processes)
+    assert [(finding.kind, finding.file) for finding in summary.findings] == [("unreadable", "i1")]
+    assert "dies, 3 times so far" in summary.findings[0].what
+    assert [row["image"] for row in rows_of(tmp_path / "out")] == ["i0", "i2"]
+
+
+def deadly(executor, function, items, in_flight, total):
+    """`each`, but one image kills who counts in it."""
+    return each(executor, partial(_die_or, function), items, in_flight, total)
+
+
+def _die_or(function, work):
+    if work.image.name == "i1":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return function(work)
+
+
 # ---------------------------------------------------------------- what cannot be counted
 
 
@@ -383,11 +468,17 @@ def test_the_commands_do_what_the_calls_do(app: typer.Typer, discs: Path, tmp_pa
     )
     assert json.loads(done.stdout) == json.loads(json.dumps({**same.as_dict(), "output": out}))
     assert tree(tmp_path / "out") == tree(tmp_path / "same")
+    done = runner.invoke(app, ["count", str(discs), "-o", out, *words, "--processes", "1"])
+    assert done.exit_code == 0, done.output
+    assert tree(tmp_path / "out") == tree(tmp_path / "same")
 
 
 def test_wrong_usage_is_one_clear_message(app: typer.Typer, discs: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["count", str(discs), "-o", str(tmp_path / "out"), "--method", "circles"])
     assert done.exit_code == 2 and "components, hough, watershed" in done.stderr and not done.stdout
+    two = ["--processes", "1", "--workers", "1"]
+    done = CliRunner().invoke(app, ["count", str(discs), "-o", str(tmp_path / "out"), *two])
+    assert done.exit_code == 2 and "give one of them" in done.stderr and not done.stdout
 
 
 def test_kinds_of_findings_are_those_of_the_set(discs: Path, tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def test_of_an_image_with_a_crowd_nobody_knows_how_many_cells_it_shows(tmp_path)
     assert len(image.cells) == 1 and not image.is_countable
     [white] = load_labelled(open_for_one(tmp_path / "set", "WBC"), "all")
     assert white.is_countable
-    truths = [next(open_source(tmp_path / "set", name).images()).truth for name in ("RBC", "WBC")]
+    truths = [next(open_source(tmp_path / "set", name).images()).load().truth for name in ("RBC", "WBC")]
     assert truths[0] is None and len(truths[1]) == 1
 
 

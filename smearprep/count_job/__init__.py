@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from functools import cache
 from pathlib import Path
 from shlex import quote
@@ -15,31 +16,28 @@ from smearprep.count_job.files import (
     check_parameter_file,
     holds_counts,
     load_parameters,
-    picture,
     table,
     write_parameters,
 )
-from smearprep.count_job.sources import Countable, open_source
+from smearprep.count_job.sources import Countable, ToCount, open_source
 from smearprep.count_job.tuning import Tuned, tuned
+from smearprep.count_job.work import Work, count_each, true_cells
 from smearprep.counting import (
     BORDERS,
     METHODS,
     Border,
-    Found,
     Method,
     Parameters,
     Tally,
     Way,
-    cells_found,
-    counted_boxes,
     defaults,
-    find,
 )
 from smearprep.errors import LayoutError, OutputError, RecipeError
 from smearprep.findings import Finding, Summary
 from smearprep.formats.reading import stays_inside
 from smearprep.images import write_atomic
 from smearprep.output_folder import keep_apart
+from smearprep.pools import pool
 from smearprep.predictions import replaced_folder
 from smearprep.rendering import Progress
 
@@ -57,12 +55,15 @@ def count(
     parameters: Parameters | Path | None = None,
     border: Border = "all",
     category: str | None = None,
+    workers: int | None = None,
+    executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Summary:
     """Count the cells of each image.
 
     Writes `counts.csv`, a line an image and method, and `overlay/<image>.jpg` with what was counted. Where it
-    is known which cells are there, they are counted by the same border rule and compared.
+    is known which cells are there, they are counted by the same border rule and compared. The bytes are the
+    same whoever does the work.
 
     Args:
         source: A prediction folder; a prepared set of whole images, whose outlines are then taken for what a
@@ -73,11 +74,14 @@ def count(
         parameters: The figures, or a file of them; None: those of the category.
         border: Which cells at the border of an image count.
         category: What is counted; None: what was predicted, or the only category of the set.
+        workers: Threads (default: one a core).
+        executor: Use this `concurrent.futures.Executor` instead; it is not shut down.
         progress: Told of images done, of all.
 
     Returns:
         The summary, with a table of the methods: accuracy (in percent, `counting.image_accuracy`, mean over
-        the images), mean absolute error and its standard deviation, bias (cells an image), and totals.
+        the images), mean absolute error and its standard deviation, bias (cells an image), and totals. An
+        image that cannot be read is left out and named.
 
     Raises:
         LayoutError: Nothing to count in, or a set of windows.
@@ -89,34 +93,58 @@ def count(
     opened = open_source(source, category)
     figures = cache(lambda: _figures(parameters, opened.category))  # single cells need none
     keep_apart(opened.roots, out)
-    rows: list[Row] = []
-    names: set[str] = set()
-    with replaced_folder(out, (TABLE, PICTURES), holds_counts) as part:
-        for image in opened.images():
-            _take(names, image.name)
-            found = _found(image, methods, figures, border)
-            there = _truth(image, border)
-            rows += [Row(image.name, method, len(cells), there) for method, cells in found.items()]
-            write_atomic(part / PICTURES / f"{image.name}.jpg", picture(image, found))
+    order: list[str] = []
+    rows: dict[str, tuple[Row, ...]] = {}
+    told: dict[str, Finding] = {}
+    with (
+        replaced_folder(out, (TABLE, PICTURES), holds_counts) as part,
+        pool(executor, workers) as (workforce, most),
+    ):
+        work = _work(opened.images(), order, methods, figures, border)
+        for image, outcome in count_each(work, workforce, most, opened.total or None):
+            if outcome.error:
+                told[image.name] = Finding("unreadable", f"{outcome.error}; left out", image.file)
+            else:
+                rows[image.name] = outcome.rows
+                write_atomic(part / PICTURES / f"{image.name}.jpg", outcome.picture)
             if progress:
-                progress(len(names), max(opened.total, len(names)))
+                done = len(rows) + len(told)
+                progress(done, max(opened.total, done))
+        left_out = tuple(told[name] for name in order if name in told)
         if not rows:
-            raise LayoutError("there was no image to count in")
-        write_atomic(part / TABLE, table(rows, opened.category))
-    return _summary(rows, opened.findings, out, len(names))
+            raise LayoutError(_nothing_to_count(left_out))
+        counts = [row for name in order for row in rows.get(name, ())]
+        write_atomic(part / TABLE, table(counts, opened.category))
+    return _summary(counts, (*opened.findings, *left_out), out, len(rows))
 
 
-def _found(
-    image: Countable, methods: Sequence[Method] | None, figures: Callable[[], Parameters], border: Border
-) -> dict[Way, Found]:
-    """What is counted in an image, by way of counting."""
-    if image.cells is not None:
-        if methods is not None:
+def _nothing_to_count(left_out: Sequence[Finding]) -> str:
+    if not left_out:
+        return "there was no image to count in"
+    return f"none of the {len(left_out)} images could be counted. {left_out[0].file}: {left_out[0].what}"
+
+
+def _work(
+    images: Iterable[ToCount],
+    order: list[str],
+    methods: Sequence[Method] | None,
+    figures: Callable[[], Parameters],
+    border: Border,
+) -> Iterator[Work]:
+    """What is done with each image; the names are put down in their order."""
+    names: set[str] = set()
+    for image in images:
+        _take(names, image.name)
+        order.append(image.name)
+        if image.is_single and methods is not None:
             raise RecipeError(
                 "single cells that a network has told are counted as they are; leave --method out"
             )
-        return {"instances": cells_found(image.cells, (image.mask.shape[1], image.mask.shape[0]), border)}
-    return {m: find(m, image.mask, image.edge, figures(), border) for m in methods or METHODS}
+        yield (
+            Work(image, (), None, border)
+            if image.is_single
+            else Work(image, methods or METHODS, figures(), border)
+        )
 
 
 def _check_words(methods: Sequence[Method], border: Border) -> None:
@@ -140,13 +168,6 @@ def _take(names: set[str], name: str) -> None:
             f"{name!r}: is the name of two images, or no name for a file; count them one by one"
         )
     names.add(name.casefold())
-
-
-def _truth(image: Countable, border: Border) -> int | None:
-    if image.truth is None:
-        return None
-    size = image.mask.shape[1], image.mask.shape[0]
-    return int(counted_boxes(image.truth, size, border).sum())
 
 
 def _summary(rows: Sequence[Row], findings: tuple[Finding, ...], out: Path, images: int) -> Summary:
@@ -221,7 +242,8 @@ def tune(
     check_parameter_file(out)
     opened = open_source(source, category, subset)
     start = _figures(parameters, opened.category)
-    images = [(image, _truth(image, border)) for image in opened.images()]
+    loaded = [image.load() for image in opened.images()]
+    images = [(image, true_cells(image, border)) for image in loaded]
     known = [(image, there) for image, there in images if there is not None]
     if not known:
         raise RecipeError(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -42,6 +43,23 @@ class Countable(NamedTuple):
 
 
 @dataclass(frozen=True)
+class ToCount:
+    """An image that is to be counted in, and can be handed to who does it.
+
+    Args:
+        name: As in `Countable`.
+        file: What findings call it.
+        load: Gives the image; other processes can call it.
+        is_single: It has single cells that a network has told.
+    """
+
+    name: str
+    file: str
+    load: Callable[[], Countable]
+    is_single: bool
+
+
+@dataclass(frozen=True)
 class Counted:
     """A source, opened.
 
@@ -56,7 +74,7 @@ class Counted:
 
     category: str
     total: int
-    images: Callable[[], Iterator[Countable]]
+    images: Callable[[], Iterator[ToCount]]
     findings: tuple[Finding, ...] = ()
     roots: tuple[Path, ...] = ()
 
@@ -80,10 +98,17 @@ def open_source(
     if not isinstance(source, Path):
         if category is None:
             raise RecipeError("name the category of the images that are to be counted")
-        return Counted(category, len(source) if isinstance(source, Sized) else 0, lambda: iter(source))
+        total = len(source) if isinstance(source, Sized) else 0
+        return Counted(category, total, lambda: map(_at_hand, source))
     if is_prediction_folder(source):
         return _open_predictions(source, category)
     return _open_set(source, category or "", subset)
+
+
+def _at_hand(image: Countable) -> ToCount:
+    """An image whose planes are in memory."""
+    elsewhere = image._replace(picture=image.picture and image.picture.absolute())
+    return ToCount(image.name, image.name, partial(Countable, *elsewhere), image.cells is not None)
 
 
 def _open_predictions(folder: Path, category: str | None) -> Counted:
@@ -97,9 +122,9 @@ def _open_predictions(folder: Path, category: str | None) -> Counted:
     if not index.images:
         raise LayoutError(f"{folder}: holds no prediction; predict on some images first")
 
-    def images() -> Iterator[Countable]:
+    def images() -> Iterator[ToCount]:
         for said in read_predictions(folder, wanted):
-            yield Countable(said.name, None, said.mask, said.edge, said.truth, cells=said.cells)
+            yield _at_hand(Countable(said.name, None, said.mask, said.edge, said.truth, cells=said.cells))
 
     return Counted(wanted, len(index.images), images, roots=(folder,))
 
@@ -125,9 +150,11 @@ def _open_set(folder: Path, category: str, subset: str | None) -> Counted:
         )
         findings.append(Finding("note", what))
 
-    def images() -> Iterator[Countable]:
+    def images() -> Iterator[ToCount]:
         for sample, group in zip(samples, cells, strict=True):
-            yield _countable(sample, group, opened.category)
+            own = replace(sample, path=sample.path.absolute(), cells=group)
+            load = partial(_countable, own, opened.category)
+            yield ToCount(_name(sample), sample.source, load, is_single=False)
 
     return Counted(opened.category, len(samples), images, tuple(findings), (folder,))
 
@@ -136,19 +163,26 @@ def _cells(sample: Sample, category: str) -> tuple[Cell, ...]:
     return tuple(cell for cell in sample.cells if cell.label == category)
 
 
-def _countable(sample: Sample, cells: Sequence[Cell], category: str) -> Countable:
+def _name(sample: Sample) -> str:
+    return "/".join(PurePosixPath(sample.source).with_suffix("").parts[-2:])
+
+
+def _countable(sample: Sample, category: str) -> Countable:
     """A set's image, its mask and edges as its cells say; no edges where some outline was not drawn.
 
     How many cells there are is unknown where some lie in a crowd that nobody told apart.
+
+    Args:
+        sample: Has cells of the category alone.
+        category: What is counted.
     """
-    target = rasterise(cells, sample.size)
+    target = rasterise(sample.cells, sample.size)
     mask, edge = (np.where(target & bit, np.uint8(255), np.uint8(0)) for bit in (MASK, EDGE))
     known = not (target & EDGE_UNKNOWN).any()
     crowded = any(crowd.label == category for crowd in sample.crowds)
-    boxes = None if crowded else np.array([cell.bounds for cell in cells], np.float64).reshape(-1, 4)
-    name = PurePosixPath(sample.source).with_suffix("")
+    boxes = None if crowded else np.array([cell.bounds for cell in sample.cells], np.float64).reshape(-1, 4)
     edge_or_none = edge if known else None
-    return Countable("/".join(name.parts[-2:]), sample.path, mask, edge_or_none, boxes, sample.oriented)
+    return Countable(_name(sample), sample.path, mask, edge_or_none, boxes, sample.oriented)
 
 
 def _need_whole_images(folder: Path, samples: Sequence[Sample], cells: Sequence[Sequence[Cell]]) -> None:

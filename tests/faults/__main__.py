@@ -3,9 +3,10 @@
     python -m tests.faults [JOB ...] [--runs N] [--seed S] [--scratch FOLDER]
 
 A JOB is one of `tests.faults.jobs`; none: all. In each run a command is killed (SIGKILL) up to three times
-while it writes, and then runs to its end: all that lies in its folder must then be the same bytes as if it
-had not been disturbed, its inputs among it. What is wrong is told, and the folder is kept. Exit status 1:
-something was wrong.
+while it writes, alone or with all processes that it has started, and then runs to its end: all that lies in
+its folder must then be the same bytes as if it had not been disturbed, its inputs among it, and no process
+that it had started may be left. What is wrong is told, and the folder is kept. Exit status 1: something was
+wrong.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -94,7 +94,7 @@ def _train(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-c", WITH_TINY, "train", *arguments, *how)
 
 
-JOBS: Mapping[str, Job] = MappingProxyType(
+_JOBS: Mapping[str, Job] = MappingProxyType(
     {
         "prepare": Job(
             _raw, _smearprep("prepare", "recipe.yaml", "set", "--raw", "raw"), "set", ("raw", "recipe.yaml")
@@ -110,6 +110,17 @@ JOBS: Mapping[str, Job] = MappingProxyType(
         ),
         "count": Job(_discs, _smearprep("count", "set", "-o", "counts"), "counts", ("set",)),
         "train": Job(_discs, _train("training.yaml", "set", "--run", "run"), "run", ("set", "training.yaml")),
+    }
+)
+
+
+JOBS: Mapping[str, Job] = MappingProxyType(
+    {
+        **_JOBS,
+        **{
+            f"{name}_in_processes": replace(_JOBS[name], command=(*_JOBS[name].command, "--processes", "2"))
+            for name in ("prepare", "assist", "count")
+        },
     }
 )
 
