@@ -230,7 +230,7 @@ def _write_views(task: RenderTask, data: bytes, out: Path) -> dict[str, str]:
         # An untouched image of the right kind is copied byte for byte: nothing is lost to a second encoding.
         copied = whole and plain and same_format
         encoded = data if copied else encode(show(image, view), task.format, task.quality, "BGR")
-        write_atomic(out / name, encoded)
+        write_atomic(out / name, encoded, shared=True)
         outputs[name] = sha256(encoded).hexdigest()
     return outputs
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -62,15 +63,25 @@ def refuse_special(path: Path) -> None:
         raise OutputError(f"{path}: cannot be written (a folder, pipe or device is in its place)")
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all: temporary name, then rename.
+def write_atomic(path: Path, data: bytes, shared: bool = False) -> None:
+    """Write a file so that it is there whole or not at all: temporary name `.*.part`, then rename.
+
+    Args:
+        path: The file; what is there is replaced.
+        data: All of it.
+        shared: Others may write this file at the same time, such as a worker that was taken for dead. Each
+            then has a temporary name of its own, and the last one's file stays; what a killed one leaves is
+            removed by who owns the folder (`output_folder.tidy`). Else the next write takes its place.
 
     Raises:
         OutputError: No space, no permission, or a folder in the way.
     """
     # Plain strings: this is done for every tile, and paths as objects take ten times as long.
     folder, name = os.path.split(path)
-    part = os.path.join(folder, f".{name}.part")  # noqa: PTH118
+    # A thread writes one file at a time. Two computers may have a process of one number, but hardly with a
+    # thread at one address.
+    mark = f"{os.getpid():x}-{threading.get_ident():x}" if shared else name
+    part = os.path.join(folder, f".{mark}.part")  # noqa: PTH118
     try:
         try:
             _write(part, data)
