@@ -111,7 +111,7 @@ def _shared(
     whats: tuple[Literal["smear", "raw"], ...] = ("smear", "raw")
     for subset, other in pairs:
         for what in whats:
-            theirs = {getattr(image, what) for image in groups[other]}
-            hit = [getattr(image, what) for image in groups[subset] if getattr(image, what) in theirs - {""}]
+            theirs = {getattr(image, what) for image in groups[other]} - {""}
+            hit = [getattr(image, what) for image in groups[subset] if getattr(image, what) in theirs]
             if hit:
                 yield Shared(what, subset, other, tuple(sorted(set(hit))), len(hit), len(groups[subset]))

@@ -53,10 +53,14 @@ def look_at(image: RGB) -> Look:
     """
     import cv2
 
-    values = [np.bincount(image[..., channel].ravel(), minlength=256) for channel in range(3)]
+    image = np.ascontiguousarray(image)
+    values = [
+        cv2.calcHist([image], [channel], None, [256], [0, 256]).ravel().astype(np.int64)
+        for channel in range(3)
+    ]
     red, green, blue = (float(own @ _GREYS / own.sum()) for own in values)
     d_red, d_green, d_blue = (float(own @ _DENSITY / own.sum()) for own in values)
-    saturation = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2HSV)[..., 1]
+    saturation = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)[..., 1]
     brightness = float(np.dot(_LUMA, (red, green, blue)))
     return Look((red, green, blue), brightness, float(saturation.mean()) / 255, (d_red, d_green, d_blue))
 
