@@ -1,13 +1,17 @@
 """Raw folders that lie elsewhere: copied once, and then the same bytes as from a folder here."""
 
+import asyncio
+import queue
 import sys
 from pathlib import Path
 
 import fsspec
 import pytest
+from fsspec.asyn import AsyncFileSystem
+from fsspec.registry import _registry
 
 from smearprep import remote
-from smearprep.errors import DataError, LayoutError, OutputError, RecipeError, SmearprepError
+from smearprep.errors import DataError, LayoutError, OutputError, RecipeError
 from smearprep.remote import is_address, local_folder
 from tests.sets import fail, report, tree, write_folder
 
@@ -93,7 +97,7 @@ def test_what_changes_there_changes_here(address, tmp_path, reads):
     assert (folder / "i0.png").read_bytes() == b"other"
 
 
-@pytest.mark.parametrize("text", [b"", b"\xff\n[1]\n", b'["i0.png"', b'["../x", "1"]\n["/etc/x", "1"]\n'])
+@pytest.mark.parametrize("text", [b"", b"\xff\n[1]\n5\n", b'["i0.png"', b'["../x", "1"]\n["/etc/x", "1"]\n'])
 def test_a_list_that_was_damaged(raw, address, tmp_path, reads, text):
     folder = local_folder(address, tmp_path / "cache")
     (tmp_path / "cache/x").write_bytes(b"mine")
@@ -122,15 +126,70 @@ def test_a_copy_that_was_broken_off_goes_on(raw, address, tmp_path, reads, monke
     assert len(reads) == 2 and visible(folder) == tree(raw)
 
 
+def test_an_interruption_waits_for_no_answer(tmp_path, monkeypatch):
+    begun, ended = [], queue.SimpleQueue()
+
+    class Silent(AsyncFileSystem):
+        async def _find(self, path, **_):
+            return {f"{path}/{n:02d}.png": {"size": n} for n in range(40)}
+
+        async def _cat_file(self, path, **_):
+            begun.append(path)
+            if path.endswith("/00.png"):
+                return b"1"
+            try:
+                await asyncio.sleep(60)  # far longer than anyone has patience for
+                ended.put("answered")
+            except asyncio.CancelledError:
+                ended.put("broken off")
+                raise
+            return b"2"
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(_registry, "silent", Silent)
+    with pytest.raises(KeyboardInterrupt):
+        local_folder("silent://raw", tmp_path / "cache", interrupt)
+    assert [ended.get() for _ in begun[1:]] == ["broken off"] * (len(begun) - 1)
+    assert 1 <= len(begun) <= 1 + 2 * 8
+    (folder,) = (tmp_path / "cache").iterdir()
+    assert visible(folder) == {"00.png": b"1"}
+
+
 def test_names_that_lead_out_are_not_copied(tmp_path, monkeypatch):
     system = fsspec.filesystem("memory")
-    names = ("a.png", "../b.png", "c/../../d.png", "e:f.png", "..\\g", "h\0", "", "folder/")
+    names = ("a.png", "../b.png", "c/../../d.png", "e:f.png", "..\\g", "h\0", "", "folder/", "/a.png", "c//i")
     found = {f"/data/raw/{name}": {"size": 1} for name in names}
     monkeypatch.setattr(type(system), "find", lambda *_, **__: found)
     monkeypatch.setattr(type(system), "cat_file", lambda *_: b"1")
     folder = local_folder("memory://data/raw", tmp_path / "in/cache")
     files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
     assert files == [folder / ".copied", folder / "a.png"]
+
+
+def test_a_folder_that_becomes_a_file(address, tmp_path):
+    system = fsspec.filesystem("memory")
+    system.pipe("/data/raw/deep/er/a.txt", b"1")
+    folder = local_folder(address, tmp_path / "cache")
+    assert (folder / "deep/er/a.txt").read_bytes() == b"1"
+    system.rm("/data/raw/deep", recursive=True)
+    system.pipe("/data/raw/deep", b"2")
+    local_folder(address, tmp_path / "cache")
+    assert (folder / "deep").read_bytes() == b"2"
+
+
+def test_a_system_that_remembers_its_lists(address, tmp_path, monkeypatch):
+    system = fsspec.filesystem("memory")
+    find, lists = type(system).find, {}
+    monkeypatch.setattr(
+        type(system), "find", lambda self, path, **how: lists.setdefault(path, find(self, path, **how))
+    )
+    monkeypatch.setattr(type(system), "invalidate_cache", lambda *_: lists.clear())
+    folder = local_folder(address, tmp_path / "cache")
+    system.pipe("/data/raw/new.png", b"new")
+    assert local_folder(address, tmp_path / "cache") == folder
+    assert (folder / "new.png").read_bytes() == b"new"
 
 
 # ---------------------------------------------------------------- commands
@@ -177,18 +236,16 @@ def test_it_cannot_be_listed(address, tmp_path, monkeypatch):
         local_folder(address, tmp_path)
 
 
-def test_packages_that_are_missing(tmp_path, monkeypatch):
-    import fsspec.core
-
-    def missing(*_):
-        raise ImportError("Install s3fs to access S3")
-
-    monkeypatch.setattr(fsspec.core, "url_to_fs", missing)
-    with pytest.raises(SmearprepError, match=r"needs another package \(Install s3fs"):
-        local_folder("s3://bucket/x", tmp_path)
-    monkeypatch.setitem(sys.modules, "fsspec.core", None)
-    with pytest.raises(SmearprepError, match=r'pip install "smearprep\[remote\]"'):
-        local_folder("s3://bucket/x", tmp_path)
+def test_packages_that_are_missing(raw, tmp_path, monkeypatch):
+    monkeypatch.delitem(_registry, "s3", raising=False)  # it may have been loaded before
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    cut = ("--size", 20, "--stride", 10, "--cache", tmp_path / "cache")
+    assert "needs another package (Install s3fs" in fail("tile", "s3://bucket/x", tmp_path / "out", *cut)
+    for name in ("fsspec", "fsspec.core"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert 'pip install "smearprep[remote]"' in fail("tile", "s3://bucket/x", tmp_path / "out", *cut)
+    report("tile", raw, tmp_path / "out", *cut)  # a folder here needs neither
+    assert not (tmp_path / "cache").exists()
 
 
 def test_a_cache_that_cannot_be_written(address, tmp_path):
