@@ -104,7 +104,7 @@ class JsonLists:
     def _frame(self) -> dict[str, Any] | None:
         """The object with its long lists empty, if each of their records is a line of its own; else None.
 
-        Every line is parsed once: what `rows` reads afterwards is sound.
+        Every line is parsed once: what `records` holds afterwards is sound.
         """
         frame, offset = bytearray(), 0
         try:

@@ -1,12 +1,16 @@
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from shapely import box
 
 from smearprep import datasets
 from smearprep.datasets.loading import LoadOptions
 from smearprep.errors import LayoutError, RecipeError
+from smearprep.formats.coco import CocoWriter
+from smearprep.formats.coco.reading import CocoFile
 from smearprep.records import RawSet, Sample
 from smearprep.synthetic import write_image
 from tests.datasets import checklist
@@ -275,6 +279,26 @@ def test_broken_files_are_named_and_the_rest_loaded(root):
     assert "unknown.json" in told(raw, "unreadable")
     assert "größe/b.xml : broken XML at line 1, column" in told(raw, "unreadable")
     assert told(raw, "note").startswith("readme.txt")
+
+
+def test_a_file_that_is_changed_while_it_is_read_says_nothing(tmp_path, monkeypatch):
+    for n in range(3):
+        image(tmp_path / f"{n}.png")
+    with CocoWriter(tmp_path / "cells.json") as writer:
+        for n in range(3):
+            id_ = writer.add_image(f"{n}.png", (W, H))
+            writer.add_cells(id_, (W, H), ["WBC"], [box(10, 10, 20, 20)], ["drawn"])
+    stated = CocoFile.image
+
+    def cut_short(file, key):
+        if key == 2:
+            os.truncate(file.path, file.path.stat().st_size // 2)
+        return stated(file, key)
+
+    monkeypatch.setattr(CocoFile, "image", cut_short)
+    raw = load(tmp_path)
+    assert [sample.cells for sample in raw.samples] == [()] * 3
+    assert told(raw, "unreadable") == "cells.json : was changed while it was read; do it again; left out"
 
 
 def test_annotated_says_what_was_looked_for(root):

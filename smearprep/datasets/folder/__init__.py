@@ -188,7 +188,7 @@ def _read(task: _Task, settings: FolderOptions, index: ImageIndex) -> tuple[list
         options = replace(options, images=own[0].parent)
     found: list[ImageCells] = []
     try:
-        found.extend(formats.read(task.path, options, findings, task.format))
+        found = list(formats.read(task.path, options, findings, task.format))
     except DataError as error:
         findings.append(Finding("unreadable", f"{error.what}; left out", options.name(task.path)))
     if task.format == "masks":
