@@ -270,6 +270,16 @@ def test_half_of_another_file_is_refused_too(format: str) -> None:
         decode(data[: len(data) // 2], NAME)
 
 
+def test_a_tiff_whose_pixels_begin_at_a_broken_number() -> None:
+    file = io.BytesIO()
+    Image.fromarray(NOISE[..., 0]).convert("1").save(file, "TIFF", compression="raw")
+    offset, as_float = struct.pack("<HH", 0x0111, 4), struct.pack("<HH", 0x0111, 11)  # StripOffsets
+    data = file.getvalue()
+    assert data.count(offset) == 1
+    with pytest.raises(DataError, match=r"a picture: its pixels cannot be decoded; the file is damaged \("):
+        decode(data.replace(offset, as_float), NAME)
+
+
 def test_a_jpeg_with_bytes_after_its_end_is_read() -> None:
     """Some cameras add theirs."""
     data = _saved(SMOOTH, "JPEG")

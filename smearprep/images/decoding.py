@@ -169,8 +169,11 @@ def _decode_pillow(data: bytes, path: Path) -> RGB:
                 if not image.mode.startswith("I"):
                     return np.array(image.convert("RGB"))
                 values = np.asarray(image)
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise DataError(path, f"its pixels cannot be decoded ({error})") from None
+    except DataError:
+        raise
+    except Exception as error:  # Pillow raises whatever it stumbles over in a damaged file
+        what = str(error) or type(error).__name__
+        raise DataError(path, f"its pixels cannot be decoded; the file is damaged ({what})") from None
     if values.min() < 0 or values.max() > 65535:
         raise DataError(path, "holds values beyond 16 bit; export it as 8 or 16 bit")
     return _to_8_bit(values)

@@ -69,8 +69,8 @@ def probe(path: Path, data: bytes | None = None) -> Header:
         raise DataError(path, "is not there") from None
     except OSError as error:  # its own text would name the whole path
         raise DataError(path, f"cannot be read as an image ({error.strerror or error})") from None
-    except (ValueError, SyntaxError, EOFError) as error:
-        raise DataError(path, f"cannot be read as an image ({error})") from None
+    except Exception as error:  # Pillow raises whatever it stumbles over in a damaged file
+        raise DataError(path, f"cannot be read as an image ({str(error) or type(error).__name__})") from None
     width, height = header.size
     if width * height > MAX_PIXELS:
         raise DataError(

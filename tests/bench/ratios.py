@@ -103,6 +103,10 @@ LINES = (
     _labelme("labelme2coco", "labelme2coco"),
     _labelme("datumaro", "datumaro, from its own JSON"),
     Line(
+        "outlines along the pixels of 10 masks", "datumaro", "masks", "datumaro", "time over smearprep's",
+        "s", "s", "smearprep",
+    ),
+    Line(
         "chips of 188 px, distorted, for training", "the counting paper's code", "chips", "pool on cpu | 64",
         "times published",
     ),
