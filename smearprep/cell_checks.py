@@ -34,12 +34,13 @@ def faults(annotation: Mapping[str, Any], size: tuple[Any, Any]) -> list[str]:
 def _faults(annotation: Mapping[str, Any], size: tuple[Any, Any]) -> Iterator[str]:
     x, y, w, h = (float(v) for v in annotation["bbox"])
     area = float(annotation["area"])
-    box, limit = np.array([x, y, x + w, y + h]), np.array([*size, *size], float)
+    box = np.array([x, y, x + w, y + h])
+    limit = np.fmin(np.array([*size, *size], float), FARTHEST)  # also of a size that is no number
     slack = _TOLERANCE * max(limit.max(), 1)
     if not np.isfinite(box).all() or not math.isfinite(area):
         yield f"its box {annotation['bbox']} or its area {annotation['area']} is not finite"
         return
-    if (box < -slack).any() or (box > np.minimum(limit + slack, FARTHEST)).any():
+    if (box < -slack).any() or (box > limit + slack).any():
         yield f"its box {annotation['bbox']} reaches beyond the {size[0]}x{size[1]} image"
         return
     if not annotation.get("keypoints") and (w <= 0 or h <= 0):

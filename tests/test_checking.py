@@ -337,6 +337,7 @@ TOO_LONG = "n" * 300 + ".png"
         (lose("annotations", "category_id"), "annotation 1", "its category None is not listed"),
         (ANNOTATION(bbox=[0, 0, 21, 5]), "annotation 1", "reaches beyond the 20x20 image"),
         (ANNOTATION(bbox=[-1, 0, 5, 5]), "annotation 1", "reaches beyond the 20x20 image"),
+        (ANNOTATION(bbox=[1.7e308, 0, 5, 5]), "annotation 1", "reaches beyond the 20x20 image"),
         (ANNOTATION(bbox=[5, 5, 0, 5]), "annotation 1", "has no area"),
         (ANNOTATION(bbox=[5, 5, -3, 5]), "annotation 1", "has no area"),
         (ANNOTATION(bbox=[5, 5, 9, 10]), "annotation 1", "is not that of its outline"),
