@@ -1,6 +1,7 @@
 """A sound set passes; whatever is broken in one is found, and told with its file and id."""
 
 import json
+import math
 import shutil
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from smearprep import jsonlists
+from smearprep.cell_checks import faults
 from smearprep.check_state import Seen
 from smearprep.checking import check
 from smearprep.errors import LayoutError
@@ -318,6 +320,17 @@ def lose(group, key):
 
 IMAGE, ANNOTATION = first("images"), first("annotations")
 TOO_LONG = "n" * 300 + ".png"
+
+
+@pytest.mark.parametrize("size", [(60, None), (255, 1.7e308), (math.nan, math.inf)])
+def test_a_box_beyond_all_bounds_in_an_image_of_no_size(size):
+    entry = {
+        "bbox": [1.7e308, 5.0, 10.0, 10.0],
+        "area": 100.0,
+        "segmentation": [[5, 5, 15, 5, 15, 15, 5, 15]],
+    }
+    assert "reaches beyond the" in faults(entry, size)[0]
+    assert faults({**entry, "bbox": [5, 5, 10, 10]}, size) == []
 
 
 @pytest.mark.parametrize(
