@@ -88,7 +88,12 @@ LINES = (
         "tile 78 images to jpg, 1 core(s), the call",
     ),
     _tiling(
-        "the same as PNG",
+        "the same, two cores",
+        "the same loop",
+        "tile 78 images to jpg, 2 core(s), the call",
+    ),
+    _tiling(
+        "the same as PNG, one core",
         "the same loop",
         "tile 78 images to png, 1 core(s), the call",
     ),
