@@ -82,9 +82,11 @@ def event_loop():
     thread = threading.Thread(target=asyncio.run, args=(run(),))
     thread.start()
     loop, end = loops.get()
-    yield loop
-    loop.add_callback(end.set)
-    thread.join()
+    try:
+        yield loop
+    finally:
+        loop.add_callback(end.set)
+        thread.join()
 
 
 @pytest.fixture(scope="module")
