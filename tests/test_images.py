@@ -280,6 +280,16 @@ def test_a_tiff_whose_pixels_begin_at_a_broken_number() -> None:
         decode(data.replace(offset, as_float), NAME)
 
 
+def test_too_little_memory_is_not_called_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    data = _saved(NOISE, "WEBP", lossless=True)
+    monkeypatch.setattr(Image.Image, "convert", fail)
+    with pytest.raises(DataError, match=r"a picture: there is not enough memory for its pixels$"):
+        decode(data, NAME)
+
+
 def test_a_jpeg_with_bytes_after_its_end_is_read() -> None:
     """Some cameras add theirs."""
     data = _saved(SMOOTH, "JPEG")

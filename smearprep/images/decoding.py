@@ -171,6 +171,8 @@ def _decode_pillow(data: bytes, path: Path) -> RGB:
                 values = np.asarray(image)
     except DataError:
         raise
+    except MemoryError:
+        raise DataError(path, "there is not enough memory for its pixels") from None
     except Exception as error:  # Pillow raises whatever it stumbles over in a damaged file
         what = str(error) or type(error).__name__
         raise DataError(path, f"its pixels cannot be decoded; the file is damaged ({what})") from None
